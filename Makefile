@@ -1,0 +1,28 @@
+# `make` prints this help.
+.DEFAULT_GOAL := help
+GO   ?= go
+TAGS := lambda.norpc
+
+.PHONY: help
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: test
+test: vet ## everything that must pass, with the race detector
+	$(GO) build -tags $(TAGS) ./...
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -tags $(TAGS) ./...
+	$(GO) test -race -timeout 14m ./...
+
+.PHONY: vet
+vet: ## gofmt and go vet
+	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: ## staticcheck and golangci-lint, at pinned versions
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+
+.PHONY: bench
+bench: ## benchmarks that run us and the peer, and print the ratio
+	$(GO) test -run '^$$' -bench . -benchmem ./...
