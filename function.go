@@ -9,7 +9,6 @@ import (
 	"io"
 	"reflect"
 	"sync"
-	"time"
 )
 
 // A Function is a handler with its middlewares around it. It is immutable and
@@ -52,7 +51,7 @@ type named[T any] struct {
 // middleware, a configuration that is not sound ([Validator]), a middleware that
 // does not fit the handler's types ([Accepter]).
 func New[E, R any](h func(context.Context, E) (R, error), mw ...Middleware) (*Function, error) {
-	f := &Function{event: reflect.TypeFor[E](), result: reflect.TypeFor[R]()}
+	f := &Function{event: reflect.TypeFor[E](), result: reflect.TypeFor[R](), clock: lastSeen{now: clocks()}}
 	f.decode = func(payload []byte) (any, error) {
 		event := new(E)
 		if err := json.Unmarshal(payload, event); err != nil {
@@ -322,52 +321,4 @@ func (s typedCloser) Read(p []byte) (int, error) { return s.r.Read(p) }
 func (s typedCloser) Close() error               { return s.r.(io.Closer).Close() }
 func (s typedCloser) ContentType() string {
 	return s.r.(interface{ ContentType() string }).ContentType()
-}
-
-// lastSeen remembers when the sandbox was last busy.
-type lastSeen struct {
-	mu   sync.Mutex
-	at   time.Time // with its monotonic reading
-	wall func() time.Time
-}
-
-// busy notes that the sandbox is at work now.
-func (l *lastSeen) busy() {
-	l.mu.Lock()
-	l.at = l.now()
-	l.mu.Unlock()
-}
-
-// gap is the time since the sandbox was last busy, by both clocks.
-func (l *lastSeen) gap() (Gap, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now, last := l.now(), l.at
-	l.at = now
-	if last.IsZero() {
-		return Gap{}, false
-	}
-	return Gap{Wall: now.Round(0).Sub(last.Round(0)), Mono: now.Sub(last)}, true
-}
-
-func (l *lastSeen) now() time.Time {
-	if l.wall != nil {
-		return l.wall()
-	}
-	return time.Now()
-}
-
-// thawAfter is how long a sandbox must have been idle for its Thawers to be
-// told. A signature older than this is made anew (freshsign), so a shorter gap
-// can do no harm.
-const thawAfter = time.Second
-
-func (f *Function) thaw(ctx context.Context) {
-	gap, ok := f.clock.gap()
-	if !ok || (gap.Wall < thawAfter && gap.Mono < thawAfter && !gap.Skewed()) {
-		return
-	}
-	for _, t := range f.thawers {
-		t.Thaw(ctx, gap)
-	}
 }

@@ -1,0 +1,560 @@
+package middy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+type order struct {
+	ID    string `json:"id"`
+	Total int    `json:"total"`
+}
+
+type receipt struct {
+	ID string `json:"id"`
+	OK bool   `json:"ok"`
+}
+
+func accept(_ context.Context, o order) (receipt, error) { return receipt{o.ID, true}, nil }
+
+// trace returns a middleware that notes its way in and out.
+func trace(log *[]string, name string) Middleware {
+	return Func(func(next Handler) Handler {
+		return func(ctx context.Context, inv *Invocation) (any, error) {
+			*log = append(*log, name+" in")
+			result, err := next(ctx, inv)
+			*log = append(*log, name+" out")
+			return result, err
+		}
+	})
+}
+
+func mustNew[E, R any](t testing.TB, h func(context.Context, E) (R, error), mw ...Middleware) *Function {
+	t.Helper()
+	f, err := New(h, mw...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFirstMiddlewareIsOutermost(t *testing.T) {
+	var log []string
+	f := mustNew(t, func(context.Context, order) (receipt, error) {
+		log = append(log, "handler")
+		return receipt{}, nil
+	}, trace(&log, "a"), trace(&log, "b"))
+	if _, err := f.Invoke(t.Context(), []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a in", "b in", "handler", "b out", "a out"}
+	if !slices.Equal(log, want) {
+		t.Fatalf("order of layers: %q, want %q", log, want)
+	}
+}
+
+func TestNewEqualsWrappingByHand(t *testing.T) {
+	var byNew, byHand []string
+	f := mustNew(t, accept, trace(&byNew, "a"), trace(&byNew, "b"))
+	got, err := f.Invoke(t.Context(), []byte(`{"id":"7"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := trace(&byHand, "a").Wrap(trace(&byHand, "b").Wrap(innermost(accept)))
+	result, err := h(t.Context(), &Invocation{Event: &order{ID: "7"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := json.Marshal(result)
+	if !slices.Equal(byNew, byHand) || !bytes.Equal(got, want) {
+		t.Fatalf("New: %q %s; by hand: %q %s", byNew, got, byHand, want)
+	}
+}
+
+type picky struct{ validate, accepts error }
+
+func (p *picky) Wrap(next Handler) Handler                { return next }
+func (p *picky) Validate() error                          { return p.validate }
+func (p *picky) Accepts(reflect.Type, reflect.Type) error { return p.accepts }
+
+func TestNewReportsEveryMisfitAtOnce(t *testing.T) {
+	never := func(context.Context, *Invocation) bool { return false }
+	_, err := New(accept,
+		&picky{validate: errors.New("TTL is -1 s; use 0 for the default")},
+		nil,
+		Func(nil),
+		Typed(func(context.Context, *string, func(context.Context) (*int, error)) (*int, error) { return nil, nil }),
+		When(never, &picky{accepts: errors.New("needs an HTTP event")}),
+		When(nil, &picky{}),
+		When(never, nil),
+		Typed[order, receipt](nil),
+		(*picky)(nil),
+	)
+	if err == nil {
+		t.Fatal("nine misfits and no error")
+	}
+	for _, want := range []string{
+		"middleware 0 (*middy.picky): TTL is -1 s; use 0 for the default",
+		"middleware 1 (nil): is nil",
+		"middleware 2 (nil): is nil",
+		"middleware 3 (middy.Typed[string,int]): is made for (string) (int, error), the handler is (middy.order) (middy.receipt, error)",
+		"middleware 4 (middy.When(*middy.picky)): needs an HTTP event",
+		"middleware 5 (middy.When(*middy.picky)): the condition given to When is nil",
+		"middleware 6 (middy.When(nil)): the middleware given to When is nil",
+		"middleware 7 (middy.Typed[middy.order,middy.receipt]): the function given to Typed is nil",
+		"middleware 8 (nil): is nil",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("missing line %q in:\n%v", want, err)
+		}
+	}
+}
+
+func TestNilHandlerIsRefused(t *testing.T) {
+	if _, err := New[order, receipt](nil); err == nil {
+		t.Fatal("a nil handler was accepted")
+	}
+}
+
+func TestMiddlewareMayAnswerInPlaceOfTheHandler(t *testing.T) {
+	answer := Func(func(Handler) Handler {
+		return func(context.Context, *Invocation) (any, error) { return map[string]int{"n": 1}, nil }
+	})
+	got, err := mustNew(t, accept, answer).Invoke(t.Context(), []byte(`{}`))
+	if err != nil || string(got) != `{"n":1}` {
+		t.Fatalf("got %s, %v", got, err)
+	}
+}
+
+func TestMiddlewareMayCallNextAgain(t *testing.T) {
+	calls := 0
+	flaky := func(context.Context, order) (receipt, error) {
+		if calls++; calls < 3 {
+			return receipt{}, errors.New("not yet")
+		}
+		return receipt{OK: true}, nil
+	}
+	retry := Func(func(next Handler) Handler {
+		return func(ctx context.Context, inv *Invocation) (result any, err error) {
+			for range 3 {
+				if result, err = next(ctx, inv); err == nil {
+					break
+				}
+			}
+			return result, err
+		}
+	})
+	got, err := mustNew(t, flaky, retry).Invoke(t.Context(), []byte(`{}`))
+	if err != nil || calls != 3 || string(got) != `{"id":"","ok":true}` {
+		t.Fatalf("got %s, %v after %d calls", got, err, calls)
+	}
+}
+
+func TestOuterLayersEditTheResultInPlace(t *testing.T) {
+	edit := Func(func(next Handler) Handler {
+		return func(ctx context.Context, inv *Invocation) (any, error) {
+			result, err := next(ctx, inv)
+			result.(*receipt).ID = "edited"
+			return result, err
+		}
+	})
+	got, err := mustNew(t, accept, edit).Invoke(t.Context(), []byte(`{}`))
+	if err != nil || string(got) != `{"id":"edited","ok":true}` {
+		t.Fatalf("got %s, %v", got, err)
+	}
+}
+
+func TestReplacedEventIsNamed(t *testing.T) {
+	replace := Func(func(next Handler) Handler {
+		return func(ctx context.Context, inv *Invocation) (any, error) {
+			inv.Event = "something else"
+			return next(ctx, inv)
+		}
+	})
+	_, err := mustNew(t, accept, replace).Invoke(t.Context(), []byte(`{}`))
+	if err == nil || !strings.Contains(err.Error(), "takes a *middy.order, Invocation.Event is a string") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestDecodeErrorTravelsThroughTheLayers(t *testing.T) {
+	var seen error
+	called := false
+	f := mustNew(t, func(context.Context, order) (receipt, error) { called = true; return receipt{}, nil },
+		Hooks{OnError: func(_ context.Context, _ *Invocation, err error) (any, error) { seen = err; return nil, err }})
+	for _, payload := range []string{`{"total":"many"}`, `{`, ``, `[]`} {
+		seen = nil
+		_, err := f.Invoke(t.Context(), []byte(payload))
+		var decode *DecodeError
+		if !errors.As(err, &decode) || seen != err || called {
+			t.Errorf("%q: error %v, seen by the layer: %v, handler called: %v", payload, err, seen, called)
+		}
+	}
+}
+
+func TestPanicOfTheHandlerIsAnErrorToAllLayers(t *testing.T) {
+	var seen error
+	see := Hooks{OnError: func(_ context.Context, _ *Invocation, err error) (any, error) { seen = err; return "saved", nil }}
+	boom := func(context.Context, order) (receipt, error) { panic("boom") }
+	got, err := mustNew(t, boom, see).Invoke(t.Context(), []byte(`{}`))
+	if err != nil || string(got) != `"saved"` {
+		t.Fatalf("got %s, %v", got, err)
+	}
+	p, ok := errors.AsType[*PanicError](seen)
+	if !ok || p.Value != "boom" || p.Error() != "panic: boom" {
+		t.Fatalf("the layer saw %#v", seen)
+	}
+	if frames := stackFrames(p.Stack); len(frames) == 0 || !strings.Contains(frames[0].Label, "TestPanicOfTheHandler") {
+		t.Fatalf("the stack does not start where panic was called: %+v", frames)
+	}
+}
+
+func TestPanicOfAMiddlewareIsRecovered(t *testing.T) {
+	bad := Func(func(Handler) Handler {
+		return func(context.Context, *Invocation) (any, error) { panic(io.ErrUnexpectedEOF) }
+	})
+	_, err := mustNew(t, accept, bad).Invoke(t.Context(), []byte(`{}`))
+	if _, ok := errors.AsType[*PanicError](err); !ok || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestHooksSeeAPanicOfALayerInside(t *testing.T) {
+	var seen error
+	f := mustNew(t, accept,
+		Hooks{OnError: func(_ context.Context, _ *Invocation, err error) (any, error) { seen = err; return nil, err }},
+		Func(func(Handler) Handler {
+			return func(context.Context, *Invocation) (any, error) { panic("inner") }
+		}))
+	_, err := f.Invoke(t.Context(), []byte(`{}`))
+	if _, ok := errors.AsType[*PanicError](seen); !ok || err != seen {
+		t.Fatalf("seen %v, returned %v", seen, err)
+	}
+}
+
+func TestHooksPairStrictly(t *testing.T) {
+	failure := errors.New("failure")
+	for _, c := range []struct {
+		rule            string
+		before, handler error
+		want            []string
+	}{
+		{"success: Before, After", nil, nil, []string{"before", "after"}},
+		{"failure inside: Before, OnError", nil, failure, []string{"before", "onError"}},
+		{"Before failed: neither", failure, nil, []string{"before"}},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			var log []string
+			f := mustNew(t, func(context.Context, order) (receipt, error) { return receipt{}, c.handler }, Hooks{
+				Before: func(context.Context, *Invocation) error { log = append(log, "before"); return c.before },
+				After:  func(_ context.Context, _ *Invocation, r any) (any, error) { log = append(log, "after"); return r, nil },
+				OnError: func(_ context.Context, _ *Invocation, err error) (any, error) {
+					log = append(log, "onError")
+					return nil, err
+				},
+			})
+			_, err := f.Invoke(t.Context(), []byte(`{}`))
+			if want := errors.Join(c.before, c.handler); (err == nil) != (want == nil) {
+				t.Errorf("error %v", err)
+			}
+			if !slices.Equal(log, c.want) {
+				t.Errorf("phases %q, want %q", log, c.want)
+			}
+		})
+	}
+}
+
+// Middy 7.8 lets an outer middleware's open trace segment leak when an inner one
+// answers early, and runs onError of a middleware whose before never ran.
+func TestHooksDoNotLeakAsMiddysPhasesDo(t *testing.T) {
+	var log []string
+	note := func(name string) Hooks {
+		return Hooks{
+			Before: func(context.Context, *Invocation) error { log = append(log, name+".before"); return nil },
+			After: func(_ context.Context, _ *Invocation, r any) (any, error) {
+				log = append(log, name+".after")
+				return r, nil
+			},
+			OnError: func(_ context.Context, _ *Invocation, err error) (any, error) {
+				log = append(log, name+".onError")
+				return nil, err
+			},
+		}
+	}
+	early := Func(func(Handler) Handler {
+		return func(context.Context, *Invocation) (any, error) { return 1, nil }
+	})
+	_, _ = mustNew(t, accept, note("outer"), early, note("inner")).Invoke(t.Context(), []byte(`{}`))
+	if want := []string{"outer.before", "outer.after"}; !slices.Equal(log, want) {
+		t.Errorf("early answer: %q, want %q", log, want)
+	}
+	log = nil
+	failing := Hooks{Before: func(context.Context, *Invocation) error { return errors.New("no") }}
+	_, _ = mustNew(t, accept, note("outer"), failing, note("inner")).Invoke(t.Context(), []byte(`{}`))
+	if want := []string{"outer.before", "outer.onError"}; !slices.Equal(log, want) {
+		t.Errorf("failing before: %q, want %q", log, want)
+	}
+}
+
+func TestTyped(t *testing.T) {
+	double := Typed(func(ctx context.Context, o *order, next func(context.Context) (*receipt, error)) (*receipt, error) {
+		o.ID += "!"
+		r, err := next(ctx)
+		if err == nil {
+			r.ID += "?"
+		}
+		return r, err
+	})
+	got, err := mustNew(t, accept, double).Invoke(t.Context(), []byte(`{"id":"7"}`))
+	if err != nil || string(got) != `{"id":"7!?","ok":true}` {
+		t.Fatalf("got %s, %v", got, err)
+	}
+}
+
+func TestTypedMeetsForeignResults(t *testing.T) {
+	pass := Typed(func(ctx context.Context, _ *order, next func(context.Context) (*receipt, error)) (*receipt, error) {
+		return next(ctx)
+	})
+	answer := func(v any, err error) Middleware {
+		return Func(func(Handler) Handler {
+			return func(context.Context, *Invocation) (any, error) { return v, err }
+		})
+	}
+	failure := errors.New("failure")
+	for _, c := range []struct {
+		rule   string
+		inside Middleware
+		want   string
+		err    string
+	}{
+		{"a value in place of a pointer is taken", answer(receipt{ID: "v"}, nil), `{"id":"v","ok":false}`, ""},
+		{"another type is named", answer(42, nil), "", "a layer inside answered with a int in place of a *middy.receipt"},
+		{"an error passes as it is", answer(nil, failure), "", "failure"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			got, err := mustNew(t, accept, pass, c.inside).Invoke(t.Context(), []byte(`{}`))
+			if string(got) != c.want || (err != nil) != (c.err != "") || (err != nil && !strings.Contains(err.Error(), c.err)) {
+				t.Fatalf("got %s, %v", got, err)
+			}
+		})
+	}
+	null := Typed(func(context.Context, *order, func(context.Context) (*receipt, error)) (*receipt, error) {
+		return nil, nil
+	})
+	if got, err := mustNew(t, accept, null).Invoke(t.Context(), []byte(`{}`)); err != nil || string(got) != "null" {
+		t.Errorf("a nil result: %s, %v", got, err)
+	}
+	var decode *DecodeError
+	if _, err := mustNew(t, accept, null).Invoke(t.Context(), []byte(`[]`)); !errors.As(err, &decode) {
+		t.Errorf("an event that does not decode: %v", err)
+	}
+}
+
+func TestWhen(t *testing.T) {
+	wraps := 0
+	m := Func(func(next Handler) Handler {
+		wraps++
+		return func(ctx context.Context, inv *Invocation) (any, error) { return "matched", nil }
+	})
+	f := mustNew(t, accept, When(func(_ context.Context, inv *Invocation) bool { return inv.Event.(*order).Total > 0 }, m))
+	for payload, want := range map[string]string{`{"total":1}`: `"matched"`, `{"id":"x"}`: `{"id":"x","ok":true}`} {
+		if got, err := f.Invoke(t.Context(), []byte(payload)); err != nil || string(got) != want {
+			t.Errorf("%s: got %s, %v; want %s", payload, got, err, want)
+		}
+	}
+	if wraps != 1 {
+		t.Errorf("wrapped %d times, want once", wraps)
+	}
+}
+
+func TestKeyIsVisibleToOuterLayers(t *testing.T) {
+	user, other := NewKey[string]("user"), NewKey[string]("user")
+	var seen string
+	var found bool
+	f := mustNew(t, func(ctx context.Context, o order) (receipt, error) {
+		user.Set(ctx, "first")
+		user.Set(ctx, o.ID)
+		return receipt{}, nil
+	}, Func(func(next Handler) Handler {
+		return func(ctx context.Context, inv *Invocation) (any, error) {
+			if _, ok := user.Get(ctx); ok {
+				t.Error("set before anybody set it")
+			}
+			result, err := next(ctx, inv)
+			seen, _ = user.Get(ctx)
+			_, found = other.Get(ctx)
+			return result, err
+		}
+	}))
+	if _, err := f.Invoke(t.Context(), []byte(`{"id":"ada"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if seen != "ada" || found {
+		t.Fatalf("saw %q; another key of the same name found: %v", seen, found)
+	}
+	if user.Set(t.Context(), "x") {
+		t.Error("Set outside an invocation reported true")
+	}
+	if _, ok := user.Get(t.Context()); ok {
+		t.Error("Get outside an invocation reported true")
+	}
+	if user.String() != "middy.Key(user)" {
+		t.Error(user.String())
+	}
+}
+
+// The result's JSON is that of aws-lambda-go, byte for byte.
+func TestResultsEncodeAsAwsLambdaGoDoes(t *testing.T) {
+	check := func(name string, h [2]lambda.Handler) {
+		plain, ours := h[0], h[1]
+		want, werr := plain.Invoke(t.Context(), []byte(`{"id":"<&>"}`))
+		got, gerr := ours.Invoke(t.Context(), []byte(`{"id":"<&>"}`))
+		if !bytes.Equal(got, want) || (werr == nil) != (gerr == nil) {
+			t.Errorf("%s: %s (%v), aws-lambda-go: %s (%v)", name, got, gerr, want, werr)
+		}
+	}
+	check("html is not escaped", both(t, accept))
+	check("pointer", both(t, func(_ context.Context, o order) (*order, error) { return &o, nil }))
+	check("nil pointer", both(t, func(context.Context, order) (*order, error) { return nil, nil }))
+	check("any nil", both(t, func(context.Context, order) (any, error) { return nil, nil }))
+	check("string", both(t, func(context.Context, order) (string, error) { return "a\u2028<b>", nil }))
+	check("map", both(t, func(context.Context, order) (map[string]any, error) { return map[string]any{"b": 1, "a": nil}, nil }))
+	check("pointer-receiver marshaler in a value", both(t, func(context.Context, order) (holder, error) { return holder{}, nil }))
+	check("reader", both(t, func(context.Context, order) (io.Reader, error) { return strings.NewReader("stream"), nil }))
+	check("not encodable", both(t, func(context.Context, order) (chan int, error) { return make(chan int), nil }))
+	check("empty struct", both(t, func(context.Context, order) (struct{}, error) { return struct{}{}, nil }))
+	check("raw", both(t, func(context.Context, order) (json.RawMessage, error) { return json.RawMessage(`{"x":1}`), nil }))
+}
+
+type pointerMarshaler struct{ N int }
+
+func (*pointerMarshaler) MarshalJSON() ([]byte, error) { return []byte(`"by pointer"`), nil }
+
+type holder struct{ M pointerMarshaler }
+
+// both is h on aws-lambda-go and on ours.
+func both[E, R any](t *testing.T, h func(context.Context, E) (R, error)) [2]lambda.Handler {
+	return [2]lambda.Handler{lambda.NewHandler(h), mustNew(t, h)}
+}
+
+func TestReadersAreStreams(t *testing.T) {
+	limited := func(context.Context, order) (*io.LimitedReader, error) {
+		return &io.LimitedReader{R: strings.NewReader("stream and more"), N: 6}, nil
+	}
+	if got, err := mustNew(t, limited).Invoke(t.Context(), []byte(`{}`)); err != nil || string(got) != "stream" {
+		t.Errorf("a reader with exported fields: %s, %v", got, err)
+	}
+	asJSON := func(context.Context, order) (marshalingReader, error) { return marshalingReader{}, nil }
+	if got, err := mustNew(t, asJSON).Invoke(t.Context(), []byte(`{}`)); err != nil || string(got) != `{"json":true}` {
+		t.Errorf("a reader that says how it encodes: %s, %v", got, err)
+	}
+	for _, r := range []io.Reader{plainR{}, closingR{}, typedR{}, bothR{}} {
+		s := stream(r)
+		_, closes := r.(io.Closer)
+		_, typed := r.(interface{ ContentType() string })
+		c, gotCloses := s.(io.Closer)
+		ct, gotTyped := s.(interface{ ContentType() string })
+		if closes != gotCloses || typed != gotTyped {
+			t.Errorf("%T: Close %v, ContentType %v behind the stream", r, gotCloses, gotTyped)
+		}
+		if gotTyped && ct.ContentType() != "text/event-stream" {
+			t.Errorf("%T: content type %q", r, ct.ContentType())
+		}
+		if gotCloses && !errors.Is(c.Close(), io.ErrClosedPipe) {
+			t.Errorf("%T: Close did not reach the reader", r)
+		}
+		if b, err := io.ReadAll(s); err != nil || len(b) != 0 {
+			t.Errorf("%T: read %q, %v", r, b, err)
+		}
+		if b, _ := json.Marshal(s); string(b) != "{}" {
+			t.Errorf("%T: encoding/json sees %s", r, b)
+		}
+	}
+}
+
+type marshalingReader struct{ plainR }
+
+func (marshalingReader) MarshalJSON() ([]byte, error) { return []byte(`{"json":true}`), nil }
+
+type (
+	plainR   struct{}
+	closingR struct{ plainR }
+	typedR   struct{ plainR }
+	bothR    struct{ closingR }
+)
+
+func (plainR) Read([]byte) (int, error) { return 0, io.EOF }
+func (closingR) Close() error           { return io.ErrClosedPipe }
+func (typedR) ContentType() string      { return "text/event-stream" }
+func (bothR) ContentType() string       { return "text/event-stream" }
+
+func TestNullEventIsTheZeroValue(t *testing.T) {
+	f := mustNew(t, accept)
+	got, err := lambda.NewHandler(f.entry).Invoke(t.Context(), []byte("null"))
+	if err != nil || string(got) != `{"id":"","ok":true}` {
+		t.Fatalf("got %s, %v", got, err)
+	}
+}
+
+func TestPayloadIsTheEventAsDelivered(t *testing.T) {
+	const event = `{ "id" : "7" , "unknown":[1, 2] }`
+	var payload string
+	f := mustNew(t, accept, Hooks{Before: func(_ context.Context, inv *Invocation) error {
+		payload = string(inv.Payload)
+		return nil
+	}})
+	for name, h := range map[string]lambda.Handler{"Invoke": f, "loop": lambda.NewHandler(f.entry)} {
+		payload = ""
+		if _, err := h.Invoke(t.Context(), []byte(event)); err != nil || payload != event {
+			t.Errorf("%s: payload %q, %v", name, payload, err)
+		}
+	}
+}
+
+func TestTenLayersAllocateNothing(t *testing.T) {
+	pass := Func(func(next Handler) Handler {
+		return func(ctx context.Context, inv *Invocation) (any, error) { return next(ctx, inv) }
+	})
+	run := func(mw ...Middleware) float64 {
+		f := mustNew(t, accept, mw...)
+		event := &order{}
+		return testing.AllocsPerRun(1000, func() {
+			if _, err := f.invoke(context.Background(), nil, event, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	ten := make([]Middleware, 10)
+	for i := range ten {
+		ten[i] = pass
+	}
+	if none, with := run(), run(ten...); with != none {
+		t.Fatalf("no layer: %v allocations, ten layers: %v", none, with)
+	}
+}
+
+func BenchmarkChain(b *testing.B) {
+	pass := Func(func(next Handler) Handler {
+		return func(ctx context.Context, inv *Invocation) (any, error) { return next(ctx, inv) }
+	})
+	for _, n := range []int{0, 10} {
+		b.Run(fmt.Sprintf("layers=%d", n), func(b *testing.B) {
+			f := mustNew(b, accept, slices.Repeat([]Middleware{pass}, n)...)
+			event := &order{}
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = f.invoke(context.Background(), nil, event, nil)
+			}
+		})
+	}
+}
