@@ -1,0 +1,94 @@
+package freshsign
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// clockSlack is how far the two clocks may drift apart between two looks, and how far the wall clock may step
+	// back, before they count as disagreeing. NTP slews by at most 0.5 ms a second.
+	clockSlack = time.Second
+
+	// idleGap is the silence after which pooled connections are not trusted: NAT gateways and servers have often
+	// dropped them while the process was frozen, and the first write then fails.
+	idleGap = time.Minute
+)
+
+// A moment is one look at both clocks. Ages go by wall, which never carries a monotonic reading; durations that the
+// process lived through go by mono. Over a freeze the monotonic clock may advance (on demand) or stand still
+// (SnapStart), so neither is enough alone.
+type moment struct {
+	wall  time.Time
+	mono  time.Duration
+	epoch uint64 // number of clock events before this moment
+	pool  uint64 // number of times pooled connections became suspect
+}
+
+// An engine is the state that the clients of one aws.Config share.
+type engine struct {
+	Config
+	clock func() (time.Time, time.Duration)
+	err   error // of the Config; every call returns it
+
+	mu     sync.Mutex
+	last   moment
+	offset offset
+}
+
+func newEngine(c Config) *engine {
+	e := &engine{Config: c, clock: c.Clock}
+	if c.Window < 0 {
+		e.err = fmt.Errorf("freshsign: Config.Window is %v; use a positive duration, or zero for 5 minutes", c.Window)
+	}
+	if e.Window == 0 {
+		e.Window = defaultWindow
+	}
+	if e.MaxHeals == 0 {
+		e.MaxHeals = defaultHeals
+	}
+	if e.clock == nil {
+		start := time.Now()
+		e.clock = func() (time.Time, time.Duration) {
+			now := time.Now()
+			return now, now.Sub(start)
+		}
+	}
+	return e
+}
+
+// look reads both clocks and compares them with the previous look. A disagreement is a clock event: the offset that
+// was learned belongs to another clock, and connections to another life.
+func (e *engine) look() moment {
+	wall, mono := e.clock()
+	wall = wall.Round(0)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := moment{wall: wall, mono: mono, epoch: e.last.epoch, pool: e.last.pool}
+	if !e.last.wall.IsZero() {
+		dw, dm := wall.Sub(e.last.wall), mono-e.last.mono
+		switch {
+		case dm < 0: // another goroutine looked later than this one and was faster to the lock
+			return now
+		case (dw - dm).Abs() > clockSlack:
+			now.epoch++
+			now.pool++
+			e.offset = offset{}
+		case dw > idleGap:
+			now.pool++
+		}
+	}
+	e.last = now
+	return now
+}
+
+// strong is the least age that counts as evidence: below it, a rejection has another cause.
+func (e *engine) strong() time.Duration { return e.Window / 5 * 4 }
+
+// shift returns the offset to sign with: what the service's clock shows more than ours.
+func (e *engine) shift() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.offset.value
+}

@@ -1,0 +1,207 @@
+package freshsign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// An EnvError says what [FromEnv] looked for in the environment and did not find, or could not read. Calls return it;
+// FromEnv itself cannot fail.
+type EnvError struct {
+	Problem string // what was looked for, and what was found instead
+	Advice  string // what to do
+	Err     error  // the reason, if there is one
+}
+
+// Error never contains a value that may be secret.
+func (e *EnvError) Error() string {
+	s := "freshsign: " + e.Problem
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s + "; " + e.Advice
+}
+
+// Unwrap returns the reason.
+func (e *EnvError) Unwrap() error { return e.Err }
+
+// FromEnv fills an aws.Config from the environment that Lambda (or a container, or a shell) provides, already
+// protected by [Apply]. It does without the SDK's config package, which adds about 2 MB to a function, and hence
+// without what only that package knows: profiles, SSO, web identity, instance metadata. It does no I/O and does not
+// fail; a missing region or missing credentials become an [*EnvError] at the first call, unless the caller has set
+// them by then.
+//
+// It reads, with the SDK's own meaning
+// (https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html): AWS_REGION, AWS_DEFAULT_REGION;
+// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or else AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or
+// AWS_CONTAINER_CREDENTIALS_FULL_URI (SnapStart, ECS, EKS) with AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or
+// AWS_CONTAINER_AUTHORIZATION_TOKEN; AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>,
+// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS; AWS_MAX_ATTEMPTS, AWS_RETRY_MODE; AWS_USE_FIPS_ENDPOINT,
+// AWS_USE_DUALSTACK_ENDPOINT; AWS_SDK_UA_APP_ID.
+func FromEnv() aws.Config { return Config{}.FromEnv() }
+
+// FromEnv is the package's [FromEnv] with this configuration.
+func (c Config) FromEnv() aws.Config {
+	var src envSource
+	cfg := aws.Config{
+		Region:      firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),
+		Credentials: envCredentials(),
+		AppID:       os.Getenv("AWS_SDK_UA_APP_ID"),
+	}
+	var problems []error
+	note := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	var err error
+	cfg.RetryMaxAttempts, err = envInt("AWS_MAX_ATTEMPTS")
+	note(err)
+	if mode := os.Getenv("AWS_RETRY_MODE"); mode != "" {
+		cfg.RetryMode, err = aws.ParseRetryMode(strings.ToLower(mode))
+		if err != nil {
+			note(&EnvError{Problem: fmt.Sprintf("AWS_RETRY_MODE is %q", mode), Advice: `set it to "standard" or "adaptive", or unset it`})
+		}
+	}
+	src.fips, err = envBool("AWS_USE_FIPS_ENDPOINT")
+	note(err)
+	src.dualStack, err = envBool("AWS_USE_DUALSTACK_ENDPOINT")
+	note(err)
+	src.ignore, err = envBool("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+	note(err)
+	cfg.ConfigSources = []any{src}
+	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" && !src.ignores() {
+		cfg.BaseEndpoint = &url
+	}
+	cfg.APIOptions = append(cfg.APIOptions, (&envCheck{problem: errors.Join(problems...)}).add)
+	c.Apply(&cfg)
+	return cfg
+}
+
+// An envCheck makes calls fail with what is wrong in the environment, before anything is sent.
+type envCheck struct{ problem error }
+
+func (k *envCheck) add(stack *middleware.Stack) error {
+	if k.problem != nil {
+		return k.problem
+	}
+	return stack.Initialize.Add(k, middleware.Before)
+}
+
+// ID is the name in the stack.
+func (*envCheck) ID() string { return "FreshSignEnvironment" }
+
+// HandleInitialize fails if neither the environment nor the caller has named a region.
+func (*envCheck) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	if awsmiddleware.GetRegion(ctx) == "" {
+		return middleware.InitializeOutput{}, middleware.Metadata{}, &EnvError{
+			Problem: "no region: neither AWS_REGION nor AWS_DEFAULT_REGION is set",
+			Advice:  "Lambda sets AWS_REGION by itself; elsewhere export it, or set Region in the aws.Config",
+		}
+	}
+	return next.HandleInitialize(ctx, in)
+}
+
+// An envSource answers what generated clients ask the config sources of an aws.Config, through interfaces that they
+// find by type assertion (internal/configsources in the SDK).
+type envSource struct{ fips, dualStack, ignore *bool }
+
+func (s envSource) ignores() bool { return s.ignore != nil && *s.ignore }
+
+// GetIgnoreConfiguredEndpoints reports AWS_IGNORE_CONFIGURED_ENDPOINT_URLS.
+func (s envSource) GetIgnoreConfiguredEndpoints(context.Context) (value, found bool, err error) {
+	return s.ignores(), s.ignore != nil, nil
+}
+
+// GetServiceBaseEndpoint reports AWS_ENDPOINT_URL_<SERVICE>, for example AWS_ENDPOINT_URL_SECRETS_MANAGER.
+func (envSource) GetServiceBaseEndpoint(_ context.Context, sdkID string) (string, bool, error) {
+	url := os.Getenv("AWS_ENDPOINT_URL_" + strings.ReplaceAll(strings.ToUpper(sdkID), " ", "_"))
+	return url, url != "", nil
+}
+
+// GetUseFIPSEndpoint reports AWS_USE_FIPS_ENDPOINT.
+func (s envSource) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
+	switch {
+	case s.fips == nil:
+		return aws.FIPSEndpointStateUnset, false, nil
+	case *s.fips:
+		return aws.FIPSEndpointStateEnabled, true, nil
+	}
+	return aws.FIPSEndpointStateDisabled, true, nil
+}
+
+// GetUseDualStackEndpoint reports AWS_USE_DUALSTACK_ENDPOINT.
+func (s envSource) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
+	switch {
+	case s.dualStack == nil:
+		return aws.DualStackEndpointStateUnset, false, nil
+	case *s.dualStack:
+		return aws.DualStackEndpointStateEnabled, true, nil
+	}
+	return aws.DualStackEndpointStateDisabled, true, nil
+}
+
+// envCredentials chooses as the SDK does: keys first, then the container's endpoint.
+func envCredentials() aws.CredentialsProvider {
+	creds := aws.Credentials{
+		AccessKeyID:     firstEnv("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"),
+		SecretAccessKey: firstEnv("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"),
+		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
+		AccountID:       os.Getenv("AWS_ACCOUNT_ID"),
+		Source:          "freshsign: environment",
+	}
+	if creds.HasKeys() {
+		return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return creds, nil })
+	}
+	if c, ok := containerFromEnv(); ok {
+		return aws.NewCredentialsCache(c, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = containerExpiryWindow })
+	}
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, &EnvError{
+			Problem: "no credentials: looked for AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI",
+			Advice:  "Lambda provides them by itself; elsewhere export them, or set Credentials in the aws.Config",
+		}
+	})
+}
+
+func firstEnv(names ...string) string {
+	for _, n := range names {
+		if v := os.Getenv(n); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func envInt(name string) (int, error) {
+	v := os.Getenv(name)
+	if v == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		return 0, &EnvError{Problem: fmt.Sprintf("%s is %q", name, v), Advice: "set it to a whole number of at least 1, or unset it"}
+	}
+	return n, nil
+}
+
+func envBool(name string) (*bool, error) {
+	v := os.Getenv(name)
+	switch strings.ToLower(v) {
+	case "":
+		return nil, nil
+	case "true":
+		return aws.Bool(true), nil
+	case "false":
+		return aws.Bool(false), nil
+	}
+	return nil, &EnvError{Problem: fmt.Sprintf("%s is %q", name, v), Advice: `set it to "true" or "false", or unset it`}
+}
