@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"sync"
@@ -62,46 +63,63 @@ func (f *Function) Manifest() Manifest {
 // a [Closer].
 func Start[E, R any](h func(context.Context, E) (R, error), mw ...Middleware) {
 	f, err := New(h, mw...)
+	// The loop returns only from here on, with the status of a failed start.
+	os.Exit(start(f, err, process{os.Getenv, os.Stdout, os.Stderr, lambda.StartWithOptions}))
+}
+
+// process is what start needs of the world.
+type process struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+	loop           func(handler any, options ...lambda.Option)
+}
+
+func start(f *Function, err error, p process) (status int) {
 	if err != nil {
-		fail("Function.Misfit", err)
+		return p.fail("Function.Misfit", err)
 	}
-	if os.Getenv(DescribeEnv) != "" {
-		if err := json.NewEncoder(os.Stdout).Encode(f.Manifest()); err != nil {
-			fail("Function.Describe", err)
+	if p.getenv(DescribeEnv) != "" {
+		if err := json.NewEncoder(p.stdout).Encode(f.Manifest()); err != nil {
+			return p.fail("Function.Describe", err)
 		}
-		os.Exit(0)
+		return 0
 	}
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
-		fail("", errors.New("middy: this program is a Lambda function and there is no Lambda around it (AWS_LAMBDA_RUNTIME_API is not set); run it with: middy dev <its package>"))
+	if p.getenv("AWS_LAMBDA_RUNTIME_API") == "" {
+		return p.fail("", errors.New("middy: this program is a Lambda function and there is no Lambda around it (AWS_LAMBDA_RUNTIME_API is not set); run it with: middy dev <its package>"))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), InitBudget)
 	err = f.Init(ctx)
 	cancel()
 	if err != nil {
-		fail("Function.Init", err)
+		return p.fail("Function.Init", err)
 	}
 	var options []lambda.Option
 	if len(f.closers) > 0 {
-		options = append(options, lambda.WithEnableSIGTERM(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), CloseBudget)
-			defer cancel()
-			if err := f.Close(ctx); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-			}
-		}))
+		options = append(options, lambda.WithEnableSIGTERM(func() { p.close(f) }))
 	}
-	lambda.StartWithOptions(f.entry, options...)
+	p.loop(f.entry, options...)
+	return 0
 }
 
-// fail reports an init error to Lambda, where there is one, and exits.
-func fail(errorType string, err error) {
-	fmt.Fprintln(os.Stderr, err)
-	if api := os.Getenv("AWS_LAMBDA_RUNTIME_API"); api != "" {
+// close runs on SIGTERM.
+func (p process) close(f *Function) {
+	ctx, cancel := context.WithTimeout(context.Background(), CloseBudget)
+	defer cancel()
+	if err := f.Close(ctx); err != nil {
+		fmt.Fprintln(p.stderr, err)
+	}
+}
+
+// fail writes why there will be no first event, and tells Lambda where there is
+// one.
+func (p process) fail(errorType string, err error) (status int) {
+	fmt.Fprintln(p.stderr, err)
+	if api := p.getenv("AWS_LAMBDA_RUNTIME_API"); api != "" {
 		if rerr := reportInitError(api, errorType, err); rerr != nil {
-			fmt.Fprintln(os.Stderr, "middy: the init error could not be reported to Lambda:", rerr)
+			fmt.Fprintln(p.stderr, "middy: the init error could not be reported to Lambda:", rerr)
 		}
 	}
-	os.Exit(1)
+	return 1
 }
 
 // reportInitError tells Lambda why there will be no first event:
