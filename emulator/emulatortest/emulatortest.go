@@ -1,0 +1,106 @@
+// Package emulatortest starts an emulated AWS for one test.
+//
+// A test that mocks an SDK client proves that the code calls the mock. This
+// gives the real client a real socket and a service that verifies what arrives:
+//
+//	aws := emulatortest.Start(t, emulatortest.Config{Seed: map[string]string{"prod/db": `{"password":"s3cret"}`}})
+//	client := secretsmanager.NewFromConfig(aws.Config())
+//
+// Clock, chaos and the record of requests are the emulator's own: see package
+// emulator.
+package emulatortest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/gomiddy/middy/emulator"
+	"github.com/gomiddy/middy/emulator/service"
+	"github.com/gomiddy/middy/emulator/sts"
+)
+
+// Config says what the emulator begins with. The zero value has the services
+// and nothing in them.
+type Config struct {
+	// Region, AccountID, TLS, ChaosSeed, SessionTTL and Regions are those of
+	// [emulator.Config].
+	Region, AccountID string
+	Regions           []string
+	TLS               bool
+	ChaosSeed         uint64
+	SessionTTL        time.Duration
+	// STS is passed to [sts.New]; its Credentials are filled in.
+	STS sts.Config
+	// Services are further services.
+	Services []service.Service
+}
+
+// An Emulator is a running one. All methods are safe for concurrent use.
+type Emulator struct{ *emulator.Server }
+
+// Start starts an emulator on a free port of 127.0.0.1 and stops it when the
+// test ends. It fails the test when it cannot.
+func Start(t testing.TB, cfg Config) *Emulator {
+	t.Helper()
+	srv := emulator.New(emulator.Config{Region: cfg.Region, AccountID: cfg.AccountID, Regions: cfg.Regions, TLS: cfg.TLS,
+		ChaosSeed: cfg.ChaosSeed, SessionTTL: cfg.SessionTTL, Services: cfg.Services})
+	cfg.STS.Credentials = srv.Credentials()
+	srv.Register(sts.New(cfg.STS))
+	if err := srv.Start(context.Background()); err != nil {
+		t.Fatalf("emulatortest: %v", err)
+	}
+	t.Cleanup(func() {
+		// Tests' clients may hold connections open that will never be used again.
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := srv.Close(ctx); err != nil {
+			t.Logf("emulatortest: %v", err)
+		}
+	})
+	return &Emulator{Server: srv}
+}
+
+// Config is a plain SDK configuration that talks to the emulator with Lambda-like
+// session credentials. It is a fresh value; change what you like.
+func (e *Emulator) Config() aws.Config { return e.ConfigFor(e.Session()) }
+
+// ConfigFor is [Emulator.Config] with another key pair, such as one that
+// Credentials().Issue made.
+func (e *Emulator) ConfigFor(k emulator.KeyPair) aws.Config {
+	cfg := aws.Config{
+		Region:       e.Region(),
+		BaseEndpoint: aws.String(e.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken, Source: "emulatortest"}, nil
+		}),
+	}
+	if e.CACert() != nil {
+		cfg.HTTPClient = e.HTTPClient()
+	}
+	return cfg
+}
+
+// HTTPClient is a client that trusts the emulator's certificate and speaks
+// HTTP/2 where the emulator was started with TLS.
+func (e *Emulator) HTTPClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: e.ClientTLS(), ForceAttemptHTTP2: true}}
+}
+
+// Setenv sets the environment of the test's process, and what it starts, so
+// that SDKs find the emulator; the test's end restores it. Not for parallel tests.
+func (e *Emulator) Setenv(t testing.TB) {
+	t.Helper()
+	for _, kv := range e.Env() {
+		k, v, _ := strings.Cut(kv, "=")
+		t.Setenv(k, v)
+	}
+}
+
+// String is the emulator's address.
+func (e *Emulator) String() string { return fmt.Sprintf("emulator at %s", e.URL()) }

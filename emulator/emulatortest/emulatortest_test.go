@@ -1,0 +1,141 @@
+package emulatortest_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	smithyauth "github.com/aws/smithy-go/auth"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/gomiddy/middy/emulator"
+	"github.com/gomiddy/middy/emulator/emulatortest"
+)
+
+// whoami calls the simplest operation there is, once.
+func whoami(t *testing.T, cfg aws.Config, mod ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error) {
+	t.Helper()
+	cfg.RetryMaxAttempts = 1
+	return sts.NewFromConfig(cfg, mod...).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+}
+
+func wantCode(t *testing.T, err error, code, text string) {
+	t.Helper()
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		t.Fatalf("error is %v, want an API error %s", err, code)
+	}
+	if api.ErrorCode() != code || !strings.Contains(api.ErrorMessage(), text) {
+		t.Errorf("got %s: %q\nwant %s: …%s…", api.ErrorCode(), api.ErrorMessage(), code, text)
+	}
+}
+
+func TestCorrectRequestPasses(t *testing.T) {
+	for name, cfg := range map[string]emulatortest.Config{"HTTP/1.1": {}, "HTTP/2.0": {TLS: true}} {
+		t.Run(name, func(t *testing.T) {
+			e := emulatortest.Start(t, cfg)
+			out, err := whoami(t, e.Config())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *out.Arn != "arn:aws:sts::123456789012:assumed-role/middy-local/function" || *out.Account != "123456789012" || !strings.HasSuffix(*out.UserId, ":function") {
+				t.Errorf("got %s, %s, %s", *out.Arn, *out.Account, *out.UserId)
+			}
+			list := e.Requests()
+			if len(list) != 1 || list[0].Proto != name || list[0].Service != "sts" || list[0].Operation != "GetCallerIdentity" || list[0].Status != 200 ||
+				list[0].AccessKeyID != e.Session().AccessKeyID || list[0].SignedAt.IsZero() {
+				t.Errorf("records: %+v", list)
+			}
+			if n := e.InFlight(); n != 0 {
+				t.Errorf("%d in flight", n)
+			}
+		})
+	}
+}
+
+func TestWrongRequestsGetAWSsOwnErrors(t *testing.T) {
+	type setup struct {
+		e   *emulatortest.Emulator
+		cfg aws.Config
+		mod []func(*sts.Options)
+	}
+	withKey := func(s *setup, change func(*emulator.KeyPair)) {
+		k := s.e.Session()
+		change(&k)
+		s.cfg = s.e.ConfigFor(k)
+	}
+	for name, tc := range map[string]struct {
+		change     func(*setup)
+		code, text string
+		status     int
+	}{
+		"wrong secret": {func(s *setup) { withKey(s, func(k *emulator.KeyPair) { k.SecretAccessKey += "x" }) },
+			"SignatureDoesNotMatch", "The request signature we calculated does not match", 403},
+		"unknown key": {func(s *setup) { withKey(s, func(k *emulator.KeyPair) { k.AccessKeyID = "AKIANOBODY" }) },
+			"InvalidClientTokenId", "The security token included in the request is invalid.", 403},
+		"wrong session token": {func(s *setup) { withKey(s, func(k *emulator.KeyPair) { k.SessionToken += "x" }) },
+			"InvalidClientTokenId", "The security token included in the request is invalid.", 403},
+		"no session token": {func(s *setup) { withKey(s, func(k *emulator.KeyPair) { k.SessionToken = "" }) },
+			"InvalidClientTokenId", "The security token included in the request is invalid.", 403},
+		"wrong region": {func(s *setup) { s.cfg.Region = "eu-north-1" },
+			"SignatureDoesNotMatch", "Credential should be scoped to a valid region, not 'eu-north-1'.", 403},
+		"wrong service": {func(s *setup) { s.mod = append(s.mod, signFor("ec2")) },
+			"SignatureDoesNotMatch", "Credential should be scoped to correct service: 'sts'.", 403},
+		"clock 10 min slow": {func(s *setup) { s.e.Clock().Step(10 * time.Minute) },
+			"SignatureDoesNotMatch", " - 5 min.)", 403},
+		"clock 10 min fast": {func(s *setup) { s.e.Clock().Step(-10 * time.Minute) },
+			"SignatureDoesNotMatch", " + 5 min.)", 403},
+		"expired credentials": {func(s *setup) { s.e.Credentials().Expire(s.e.Session().AccessKeyID) },
+			"ExpiredToken", "The security token included in the request is expired", 403},
+		"revoked credentials": {func(s *setup) { s.e.Credentials().Revoke(s.e.Session().AccessKeyID) },
+			"InvalidClientTokenId", "The security token included in the request is invalid.", 403},
+		"body changed on the way": {func(s *setup) { s.cfg.HTTPClient = mutateBody{} },
+			"SignatureDoesNotMatch", "The request signature we calculated does not match", 403},
+		"no signature": {func(s *setup) { s.cfg.Credentials = aws.AnonymousCredentials{} },
+			"MissingAuthenticationToken", "Request is missing Authentication Token", 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &setup{e: emulatortest.Start(t, emulatortest.Config{})}
+			s.cfg = s.e.Config()
+			tc.change(s)
+			_, err := whoami(t, s.cfg, s.mod...)
+			wantCode(t, err, tc.code, tc.text)
+			if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); !ok || resp.HTTPStatusCode() != tc.status {
+				t.Errorf("status: %v, want %d", err, tc.status)
+			}
+		})
+	}
+}
+
+// signFor makes the client sign for another service.
+func signFor(name string) func(*sts.Options) {
+	return func(o *sts.Options) { o.AuthSchemeResolver = otherService(name) }
+}
+
+type otherService string
+
+func (n otherService) ResolveAuthSchemes(_ context.Context, p *sts.AuthResolverParameters) ([]*smithyauth.Option, error) {
+	o := &smithyauth.Option{SchemeID: smithyauth.SchemeIDSigV4}
+	smithyhttp.SetSigV4SigningName(&o.SignerProperties, string(n))
+	smithyhttp.SetSigV4SigningRegion(&o.SignerProperties, p.Region)
+	return []*smithyauth.Option{o}, nil
+}
+
+// mutateBody is a proxy that changes one letter of the body.
+type mutateBody struct{}
+
+func (mutateBody) Do(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(strings.NewReader(strings.Replace(string(body), "Version=2011", "Version=2012", 1)))
+	return http.DefaultClient.Do(r)
+}
