@@ -214,4 +214,3 @@ func escapeTrace(id string) string {
 	}
 	return string(b)
 }
-

@@ -1,0 +1,5 @@
+//go:build race
+
+package freshsign
+
+const raceEnabled = true
