@@ -1,4 +1,8 @@
-package awsapi
+// Package jsontext decodes JSON strings into bytes.
+//
+// A secret that encoding/json decodes is a Go string, which cannot be cleared.
+// [Text] decodes the same strings, to the same bytes, into a slice that can.
+package jsontext
 
 import (
 	"errors"
@@ -11,7 +15,7 @@ import (
 // encoding/json does.
 type Text []byte
 
-var errNotText = errors.New("awsapi: not a JSON string")
+var errNotText = errors.New("jsontext: not a JSON string")
 
 // UnmarshalJSON decodes a JSON string; null leaves t nil.
 func (t *Text) UnmarshalJSON(b []byte) error {
@@ -27,6 +31,16 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 	}
 	*t = out
 	return nil
+}
+
+// Unquote decodes a JSON string with its quotes.
+func Unquote(b []byte) ([]byte, error) {
+	var t Text
+	if len(b) == 0 || b[0] != '"' {
+		return nil, errNotText
+	}
+	err := t.UnmarshalJSON(b)
+	return t, err
 }
 
 // unquote decodes the inside of a JSON string into one allocation: no escape is

@@ -1,0 +1,233 @@
+package params
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// coalesce is how long a fetch waits for others to go into the same request.
+const coalesce = time.Millisecond
+
+// concurrency bounds the single requests that stand in for a batch.
+const concurrency = 8
+
+// A pending is the flights of one source that have not left yet.
+type pending struct{ flights []*flight }
+
+type departure int
+
+const (
+	linger departure = iota // for others
+	leave                   // at once: all that will come are here
+)
+
+// fetch starts flights for those entries that have none, and returns them.
+func (s *Store) fetch(ctx context.Context, entries []*entry, when departure) (started []*flight) {
+	for _, e := range entries {
+		if f, isNew := e.takeOff(); isNew {
+			started = append(started, f)
+		}
+	}
+	s.schedule(ctx, started, when)
+	return started
+}
+
+// schedule sends flights on their way, those of one source together.
+func (s *Store) schedule(ctx context.Context, flights []*flight, when departure) {
+	groups := make(map[Source][]*flight)
+	for _, f := range flights {
+		groups[f.e.source] = append(groups[f.e.source], f)
+	}
+	for source, group := range groups {
+		if when == leave {
+			s.run(ctx, func(ctx context.Context) { s.fly(ctx, group) })
+			continue
+		}
+		if s.board(source, group) {
+			s.run(ctx, func(ctx context.Context) { s.depart(ctx, source) })
+		}
+	}
+}
+
+// board adds flights to those that wait for company, and reports whether they
+// are the first.
+func (s *Store) board(source Source, flights []*flight) (first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.pending[source]; p != nil {
+		p.flights = append(p.flights, flights...)
+		return false
+	}
+	s.pending[source] = &pending{flights}
+	return true
+}
+
+// depart waits for company, and leaves.
+func (s *Store) depart(ctx context.Context, source Source) {
+	if s.batcher(source) {
+		t := time.NewTimer(coalesce)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+		}
+	}
+	s.mu.Lock()
+	flights := s.pending[source].flights
+	delete(s.pending, source)
+	s.mu.Unlock()
+	s.fly(ctx, flights)
+}
+
+// batcher reports whether waiting for company can be worth it.
+func (s *Store) batcher(source Source) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pending[source]
+	if p == nil || s.refused[source] {
+		return false
+	}
+	_, ok := p.flights[0].e.provider.(Batcher)
+	return ok
+}
+
+// fly fetches flights of one source: by batches where that is possible and worth
+// it, one by one otherwise.
+func (s *Store) fly(ctx context.Context, flights []*flight) {
+	var batch, single []*flight
+	b, ok := flights[0].e.provider.(Batcher)
+	for _, f := range flights {
+		if ok && b.Batchable(f.e.key) {
+			batch = append(batch, f)
+		} else {
+			single = append(single, f)
+		}
+	}
+	var wg sync.WaitGroup
+	if ok {
+		limit, from := b.Batch()
+		for len(batch) >= max(from, 1) && !s.isRefused(flights[0].e.source) {
+			chunk := batch[:min(len(batch), limit)]
+			batch = batch[len(chunk):]
+			wg.Go(func() { s.flyBatch(ctx, b, chunk) })
+		}
+	}
+	wg.Go(func() { s.flySingles(ctx, append(single, batch...)) })
+	wg.Wait()
+}
+
+func (s *Store) isRefused(source Source) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused[source]
+}
+
+func (s *Store) flyBatch(ctx context.Context, b Batcher, flights []*flight) {
+	keys := make([]Key, len(flights))
+	for i, f := range flights {
+		keys[i] = f.e.key
+	}
+	s.counters.requests.Add(1)
+	s.counters.batches.Add(1)
+	start := time.Now()
+	results, err := protect(func() ([]Result, error) { return b.FetchBatch(ctx, keys) })
+	took := time.Since(start)
+	if err != nil {
+		s.counters.failures.Add(1)
+		s.batchFailed(ctx, flights, err, took)
+		return
+	}
+	var alone []*flight
+	for i, f := range flights {
+		switch r := results[i]; {
+		case r.Err == nil:
+			s.land(ctx, f, r.Raw, false, nil, took)
+		case KindOf(r.Err) == Unanswered:
+			alone = append(alone, f)
+		default:
+			s.arrive(ctx, f, Raw{}, r.Err, took)
+		}
+	}
+	s.flySingles(ctx, alone)
+}
+
+// batchFailed follows a batch that failed as a whole. That the action is not
+// ours is remembered. A throttled batch says nothing about single requests,
+// whose quota is a hundred times higher.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+func (s *Store) batchFailed(ctx context.Context, flights []*flight, err error, took time.Duration) {
+	source := flights[0].e.source
+	switch KindOf(err) {
+	case Denied, Unsupported:
+		s.mu.Lock()
+		s.refused[source] = true
+		s.mu.Unlock()
+	case Throttled:
+	default:
+		for _, f := range flights {
+			s.arrive(ctx, f, Raw{}, err, took)
+		}
+		return
+	}
+	s.event(nil, Event{Kind: EventBatchRefused, Service: source.Service, Keys: len(flights), Duration: took, Err: withoutName{KindOf(err)}})
+	s.flySingles(ctx, flights)
+}
+
+func (s *Store) flySingles(ctx context.Context, flights []*flight) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, concurrency)
+	for _, f := range flights {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			s.flySingle(ctx, f)
+		})
+	}
+	wg.Wait()
+}
+
+func (s *Store) flySingle(ctx context.Context, f *flight) {
+	if len(f.e.fallback) > 0 {
+		s.flyChain(ctx, f)
+		return
+	}
+	start := time.Now()
+	raw, err := s.ask(ctx, f.e.provider, f.e.key)
+	took := time.Since(start)
+	s.followRotation(ctx, f.e, raw, err)
+	s.land(ctx, f, raw, false, err, took)
+}
+
+// arrive is land for a batch's failures: the fallbacks have not been asked yet.
+func (s *Store) arrive(ctx context.Context, f *flight, raw Raw, err error, took time.Duration) {
+	if len(f.e.fallback) > 0 && ctx.Err() == nil && movesOn(f.e.provider, err) {
+		s.flyChain(ctx, f)
+		return
+	}
+	s.land(ctx, f, raw, false, err, took)
+}
+
+// ask makes one request.
+func (s *Store) ask(ctx context.Context, p Provider, k Key) (Raw, error) {
+	s.counters.requests.Add(1)
+	raw, err := protect(func() (Raw, error) { return p.Fetch(ctx, k) })
+	if err != nil {
+		s.counters.failures.Add(1)
+	}
+	return raw, err
+}
+
+// protect turns a panic of a provider into a failure: it happens in a goroutine
+// of ours, where nobody else could catch it, and the waiters must be let go.
+func protect[T any](fn func() (T, error)) (v T, err error) {
+	defer func() {
+		if recover() != nil { // its text is not ours to print
+			err = &Error{Kind: Unavailable, Text: "its provider panicked", Err: errPanic}
+		}
+	}()
+	return fn()
+}
+
+var errPanic = errors.New("a bug in the provider")

@@ -1,0 +1,91 @@
+package params
+
+import (
+	"runtime"
+	"sync"
+)
+
+// memory is the bytes of one version of a value. Readers hold mu while they look
+// at b, so that nobody ever sees half-cleared bytes.
+type memory struct {
+	mu    sync.RWMutex
+	b     []byte
+	wiped bool
+}
+
+func (m *memory) wipe() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.b)
+	m.b, m.wiped = nil, true
+}
+
+// A blob is a reference to memory that is counted by the garbage collector: when
+// the entry and every Secret that was handed out have let go of a blob, its
+// memory is cleared. A Secret that a handler holds across a rotation or an
+// eviction therefore stays readable. [Store.Close] clears without waiting.
+type blob struct {
+	m *memory
+	n int
+}
+
+func newBlob(b []byte) *blob {
+	bl := &blob{m: &memory{b: b}, n: len(b)}
+	runtime.AddCleanup(bl, (*memory).wipe, bl.m)
+	return bl
+}
+
+// read calls fn with the bytes, which fn must not keep. It reports false, and
+// does not call fn, when they were wiped.
+func (bl *blob) read(fn func([]byte)) bool {
+	bl.m.mu.RLock()
+	defer bl.m.mu.RUnlock()
+	if bl.m.wiped {
+		return false
+	}
+	fn(bl.m.b)
+	runtime.KeepAlive(bl)
+	return true
+}
+
+// custody knows the memory of all values of one Store that are still alive, so
+// that they can be wiped at once.
+type custody struct {
+	mu    sync.Mutex
+	alive map[*memory]struct{}
+}
+
+type released struct {
+	c *custody
+	m *memory
+}
+
+func (c *custody) take(b []byte) *blob {
+	bl := newBlob(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.alive == nil {
+		c.alive = make(map[*memory]struct{})
+	}
+	c.alive[bl.m] = struct{}{}
+	runtime.AddCleanup(bl, released.drop, released{c, bl.m})
+	return bl
+}
+
+func (r released) drop() {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	delete(r.c.alive, r.m)
+}
+
+// wipeAll clears every value that is alive, in entries and in Secrets.
+func (c *custody) wipeAll() (n int) {
+	c.mu.Lock()
+	alive := c.alive
+	c.alive = nil
+	c.mu.Unlock()
+	for m := range alive {
+		m.wipe()
+	}
+	return len(alive)
+}

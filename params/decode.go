@@ -1,0 +1,131 @@
+package params
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gomiddy/middy/internal/awsapi/jsontext"
+)
+
+// A content is the bytes that a view decodes, and whether they are a JSON
+// fragment, cut out by a field path.
+type content struct {
+	bytes    []byte
+	fragment bool
+	from     Secret // what to refer to instead of copying
+}
+
+// A decoder turns content into a T. The reason, if not empty, says why it could
+// not, without any of the content.
+type decoder[T any] func(c content) (v T, reason string)
+
+// text is the content as text: a JSON string without its quotes, another scalar
+// as it is written.
+func (c content) text() (b []byte, reason string) {
+	if !c.fragment {
+		return c.bytes, ""
+	}
+	switch c.bytes[0] {
+	case '"':
+		b, err := jsontext.Unquote(c.bytes)
+		if err != nil {
+			return nil, "it is not valid JSON"
+		}
+		return b, ""
+	case '{', '[', 'n':
+		return nil, fmt.Sprintf("it is a %s", kindOf(c.bytes))
+	}
+	return c.bytes, ""
+}
+
+func decodeText[T any](parse func(string) (T, string)) decoder[T] {
+	return func(c content) (v T, reason string) {
+		b, reason := c.text()
+		if reason != "" {
+			return v, reason
+		}
+		return parse(string(b))
+	}
+}
+
+func decodeBytes(c content) ([]byte, string) {
+	b, reason := c.text()
+	if reason != "" {
+		return nil, reason
+	}
+	return append([]byte{}, b...), ""
+}
+
+func decodeSecret(c content) (Secret, string) {
+	if !c.fragment {
+		return c.from, "" // the bytes are not copied
+	}
+	b, reason := c.text()
+	if reason != "" {
+		return Secret{}, reason
+	}
+	return Secret{b: newBlob(append([]byte{}, b...)), version: c.from.version}, ""
+}
+
+func parseInt(s string) (int, string) {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, "it is out of range"
+	case err != nil:
+		return 0, "it is not a whole number"
+	}
+	return n, ""
+}
+
+func parseBool(s string) (bool, string) {
+	b, err := strconv.ParseBool(strings.TrimSpace(s))
+	if err != nil {
+		return false, "it is neither true nor false"
+	}
+	return b, ""
+}
+
+func parseDuration(s string) (time.Duration, string) {
+	d, err := time.ParseDuration(strings.TrimSpace(s))
+	if err != nil {
+		return 0, `it is not a duration with a unit, such as "30s" or "1h15m"`
+	}
+	return d, ""
+}
+
+func decodeJSON[T any](c content) (v T, reason string) {
+	data := trimBOM(c.bytes)
+	if err := json.Unmarshal(data, &v); err != nil {
+		var zero T
+		return zero, jsonReason(err, data)
+	}
+	return v, ""
+}
+
+// jsonReason says what encoding/json found wrong, without what it read: its own
+// texts quote characters and numbers, and a type's UnmarshalJSON may quote all.
+func jsonReason(err error, data []byte) string {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		if len(data) == 0 {
+			return "it is empty, not JSON"
+		}
+		return fmt.Sprintf("it is not valid JSON (at byte %d of %d)", e.Offset, len(data))
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		kind, _, _ := strings.Cut(e.Value, " ") // "number 12" has the number
+		where := ""
+		if e.Field != "" {
+			where = fmt.Sprintf(" in the field %q", e.Field)
+		}
+		return fmt.Sprintf("a JSON %s stands%s where the Go type has %v (at byte %d)", kind, where, e.Type, e.Offset)
+	}
+	return fmt.Sprintf("a decoding method of the Go type refused it (%T)", err)
+}
+
+func typeName[T any]() string { return reflect.TypeFor[T]().String() }

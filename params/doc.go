@@ -1,0 +1,50 @@
+// Package params keeps values that live elsewhere, such as secrets and
+// parameters, at hand: typed, fresh, and never the reason for a failed
+// invocation.
+//
+// A function that asks for its secret on every invocation is slow and pays for
+// each call; one that asks once never sees a rotation; one that asks again after
+// some minutes fails in the minute when the service does. And whoever starts a
+// refresh that the sandbox freezes finds a request with a dead signature after
+// the thaw. A [Store] has one policy for all of that.
+//
+//	store := params.New(params.Config{})
+//	db := params.JSON[Credentials](store, secrets.From(cfg).Secret("prod/orders/db"))
+//
+//	middy.Start(handle, store) // the Store is a middleware
+//
+//	creds := db.Get(ctx) // in the handler: nanoseconds
+//
+// # The policy
+//
+// A value is used for its TTL, 5 minutes ±15 %, by the wall clock: the monotonic
+// one may stand still while a sandbox is frozen. In the last fifth of the TTL it
+// is refreshed beside the handler while readers get the value they have; the
+// refresh is awaited before the response leaves, for 250 ms at most, and then
+// cancelled, so that nothing crosses into a freeze. After the TTL readers wait
+// for the new value, those of one value for one request.
+//
+// If the source does not answer, the old value is served for up to 24 hours
+// since it was last confirmed, and the source is left alone for 5 to 60 seconds
+// after each failure. Then readers get a [*StaleError]. If the source does
+// answer, that the value is missing, deleted or denied, it is asked once more
+// after 5 seconds, and then the value is gone: revocation must bite.
+//
+// # Errors
+//
+// [Value.Lookup] returns them, [Value.Get] turns them into the invocation's.
+// Each names the value, what happened and what to do, and none has any of the
+// content. errors.Is finds the condition ([ErrNotFound], [ErrDenied],
+// [ErrStale], ...).
+//
+// # Rotation
+//
+// [Retry] runs a login and follows a rotation: it fetches anew when the login is
+// refused, and may try the pending version.
+//
+// # Providers
+//
+// Subpackages fetch from Secrets Manager (secrets), Parameter Store (ssm), the
+// environment (env) and encrypted files (file). A [Provider] of your own is two
+// methods.
+package params

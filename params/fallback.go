@@ -1,0 +1,111 @@
+package params
+
+import (
+	"context"
+	"time"
+)
+
+// An answer is what one source of a chain said.
+type answer struct {
+	index int
+	raw   Raw
+	err   error
+}
+
+// flyChain asks the sources of an entry in order. The next one is asked when one
+// has failed, or has not answered for HedgeAfter; the first value counts, and the
+// rest are cancelled and waited for.
+func (s *Store) flyChain(ctx context.Context, f *flight) {
+	refs := append([]Ref{{provider: f.e.provider, key: f.e.key}}, f.e.fallback...)
+	ctx2, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, len(refs))
+	asked, open := 0, 0
+	next := func() {
+		i := asked
+		asked, open = asked+1, open+1
+		go func() {
+			raw, err := s.ask(ctx2, refs[i].provider, refs[i].key)
+			answers <- answer{i, raw, err}
+		}()
+	}
+	start := time.Now()
+	next()
+	hedge := newHedge(s.cfg.HedgeAfter)
+	defer hedge.stop()
+	var first answer // the primary's word, for the error
+	var won *answer
+	for open > 0 {
+		select {
+		case a := <-answers:
+			open--
+			switch {
+			case a.err == nil && won == nil:
+				won = &a
+				cancel()
+			case a.err == nil:
+				clear(a.raw.Bytes)
+			case won == nil:
+				if first.err == nil || a.index == 0 {
+					first = a
+				}
+				switch {
+				case !movesOn(refs[a.index].provider, a.err):
+					asked = len(refs) // it has answered: nobody else is asked
+				case asked < len(refs) && ctx.Err() == nil:
+					next()
+				}
+			}
+		case <-hedge.c():
+			if won == nil && asked < len(refs) {
+				next()
+				hedge.again()
+			}
+		}
+	}
+	took := time.Since(start)
+	if won == nil {
+		s.land(ctx, f, Raw{}, false, first.err, took)
+		return
+	}
+	if won.index > 0 {
+		s.counters.fallbacks.Add(1)
+		s.event(f.e, Event{Kind: EventFallback, Duration: took, Err: first.err})
+	} else {
+		s.followRotation(ctx, f.e, won.raw, nil)
+	}
+	s.land(ctx, f, won.raw, won.index > 0, nil, took)
+}
+
+// movesOn reports whether a failure lets the next source be asked: not when this
+// one said something about the value.
+func movesOn(p Provider, err error) bool {
+	return isLocal(p) || !KindOf(err).forbidsStale()
+}
+
+type hedge struct {
+	t     *time.Timer
+	after time.Duration
+}
+
+func newHedge(after time.Duration) *hedge {
+	if after < 0 {
+		return &hedge{}
+	}
+	return &hedge{time.NewTimer(after), after}
+}
+
+func (h *hedge) c() <-chan time.Time {
+	if h.t == nil {
+		return nil
+	}
+	return h.t.C
+}
+
+func (h *hedge) again() { h.t.Reset(h.after) }
+
+func (h *hedge) stop() {
+	if h.t != nil {
+		h.t.Stop()
+	}
+}

@@ -1,0 +1,255 @@
+package params
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A flight is one fetch of one entry, however many readers wait for it.
+type flight struct {
+	e    *entry
+	done chan struct{} // closed when the entry's state says how it ended
+	err  error
+	// cancelled: it was ended by us, so it says nothing about the source.
+	cancelled bool
+}
+
+// errSettled cancels fetches whose invocation is over.
+var errSettled = errors.New("params: cancelled so that the response could leave; the next invocation tries again")
+
+// await waits for a fetch of e, which it starts unless there is one, and returns
+// the state to serve from.
+//
+// The fetch does not belong to the reader who started it: a reader leaves when
+// its own ctx is done, and the others go on waiting.
+func (s *Store) await(ctx context.Context, e *entry, act action) (*state, int64, error) {
+	for {
+		f, started := s.join(ctx, e)
+		if !started {
+			s.counters.coalesced.Add(1)
+		}
+		var patience <-chan time.Time
+		if act == waitPatient && s.cfg.Patience >= 0 {
+			t := time.NewTimer(s.patience(e))
+			defer t.Stop()
+			patience = t.C
+		}
+		select {
+		case <-f.done:
+			if f.cancelled && ctx.Err() == nil {
+				if s.closed.Load() {
+					return nil, 0, ErrClosed
+				}
+				continue
+			}
+			return s.landed(e, f)
+		case <-patience:
+			return s.landed(e, nil)
+		case <-ctx.Done():
+			return s.left(ctx, e, act)
+		}
+	}
+}
+
+// patience grows with failures in a row: a source that is slow, not down, gets a
+// chance to confirm the value before its hard limit.
+func (s *Store) patience(e *entry) time.Duration {
+	return s.cfg.Patience << min(e.state.Load().failures, 2)
+}
+
+// landed is what a reader gets when a fetch has ended, or when its patience has.
+func (s *Store) landed(e *entry, f *flight) (*state, int64, error) {
+	st, now := e.state.Load(), s.now()
+	if st.usable(now) {
+		_, until := st.decide(now)
+		if f == nil || f.err != nil {
+			s.stale(e, st, now)
+		}
+		return st, until, nil
+	}
+	if f != nil && f.err == nil && st.raw != nil {
+		return st, now, nil // a TTL of zero and no staleness: good for this once
+	}
+	if st.err != nil {
+		return nil, 0, st.failure(e, now)
+	}
+	if f != nil && f.err != nil {
+		return nil, 0, f.err
+	}
+	return nil, 0, &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID, Text: "no answer yet"}
+}
+
+// left is what a reader gets whose own ctx ended first.
+func (s *Store) left(ctx context.Context, e *entry, act action) (*state, int64, error) {
+	st, now := e.state.Load(), s.now()
+	if act == waitPatient && st.usable(now) {
+		s.stale(e, st, now)
+		return st, now, nil
+	}
+	return nil, 0, &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
+		Text: "the caller stopped waiting for it", Err: context.Cause(ctx)}
+}
+
+// join returns the flight of e, and starts one if there is none.
+func (s *Store) join(ctx context.Context, e *entry) (f *flight, started bool) {
+	f, started = e.takeOff()
+	if started {
+		s.schedule(ctx, []*flight{f}, linger)
+	}
+	return f, started
+}
+
+// takeOff returns the flight of e, or a new one, which the caller must schedule.
+func (e *entry) takeOff() (f *flight, isNew bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.flight != nil {
+		return e.flight, false
+	}
+	e.flight = &flight{e: e, done: make(chan struct{})}
+	return e.flight, true
+}
+
+// A task is a goroutine of the Store: what must be gone before a freeze.
+type task struct{ cancel context.CancelCauseFunc }
+
+// run starts a task. Its ctx keeps the values of parent (a trace header), is not
+// cancelled with it, and is bounded by FetchTimeout and the invocation.
+func (s *Store) run(parent context.Context, fn func(context.Context)) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
+	ctx, stop := context.WithDeadlineCause(ctx, s.fetchDeadline(), errTimeout)
+	t := &task{cancel}
+	s.mu.Lock()
+	s.tasks[t] = struct{}{}
+	if s.closed.Load() {
+		cancel(errSettled)
+	}
+	s.mu.Unlock()
+	go func() {
+		defer s.ended(t)
+		defer stop()
+		fn(ctx)
+	}()
+}
+
+var errTimeout = errors.New("no answer in time")
+
+func (s *Store) fetchDeadline() time.Time {
+	at := time.Now().Add(s.cfg.FetchTimeout)
+	if d := s.deadline.Load(); d != 0 && !s.managed {
+		if limit := time.Unix(0, d); limit.Before(at) {
+			return limit
+		}
+	}
+	return at
+}
+
+func (s *Store) ended(t *task) {
+	t.cancel(nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tasks, t)
+	if len(s.tasks) == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// drain waits for all tasks, at most for budget; then it cancels them, and waits
+// for them still: nothing of ours may cross into a freeze.
+func (s *Store) drain(budget time.Duration) {
+	s.mu.Lock()
+	if len(s.tasks) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	quiet := s.idle
+	s.mu.Unlock()
+
+	if budget > 0 {
+		t := time.NewTimer(budget)
+		defer t.Stop()
+		select {
+		case <-quiet:
+			return
+		case <-t.C:
+		}
+	}
+	s.mu.Lock()
+	for t := range s.tasks {
+		t.cancel(errSettled)
+	}
+	s.mu.Unlock()
+	<-quiet
+}
+
+// land ends a flight with what was fetched.
+func (s *Store) land(ctx context.Context, f *flight, raw Raw, fromFallback bool, err error, took time.Duration) {
+	e := f.e
+	settled := err != nil && errors.Is(context.Cause(ctx), errSettled)
+	if err != nil && !settled && ctx.Err() != nil {
+		err = &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
+			Text: fmt.Sprintf("no answer within %s", took.Round(time.Millisecond)), Err: err}
+	}
+	var kind EventKind
+	switch {
+	case err == nil:
+		kind = e.succeed(raw, fromFallback)
+		s.counters.fetched.Add(1)
+	case settled:
+		s.counters.cancelled.Add(1)
+		kind = e.cancelled()
+	default:
+		kind = e.failed(err)
+	}
+	s.finish(f, err, settled)
+	s.report(e, kind, err, took)
+}
+
+// finish lets the waiters go, and makes every view look again if what it would
+// find has changed.
+func (s *Store) finish(f *flight, err error, cancelled bool) {
+	e := f.e
+	e.mu.Lock()
+	f.err, f.cancelled = err, cancelled
+	e.flight = nil
+	st := e.state.Load()
+	e.mu.Unlock()
+	s.invalidate()
+	if st.raw != nil {
+		_, until := st.decide(s.now())
+		s.due(until)
+	}
+	close(f.done)
+}
+
+func (s *Store) report(e *entry, kind EventKind, err error, took time.Duration) {
+	version := e.state.Load().version
+	s.event(e, Event{Kind: EventFetch, Version: version, Duration: took, Err: err})
+	switch kind {
+	case EventUnchanged:
+		s.counters.unchanged.Add(1)
+	case "":
+		return
+	}
+	s.event(e, Event{Kind: kind, Version: version, Err: err})
+}
+
+// cancelled puts off the next try where there is a value to go on with:
+// otherwise an outage would cost every invocation the whole JoinBudget.
+func (e *entry) cancelled() EventKind {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state.Load().raw != nil {
+		e.change(func(st *state) {
+			e.confirmFailed(st, &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
+				Text: "no answer before the response had to leave"}, e.store.now())
+		})
+	}
+	return EventCancelled
+}

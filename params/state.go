@@ -1,0 +1,111 @@
+package params
+
+import (
+	"time"
+)
+
+// A state is what is known of one value. It is immutable: readers get it by one
+// atomic load. All instants are wall-clock nanoseconds without a monotonic
+// reading, since the monotonic clock may stand still over a freeze.
+type state struct {
+	raw     *blob // nil: there is no value
+	version string
+	created time.Time
+
+	confirmed int64 // when the source last said that this is the value
+	refreshAt int64 // from here on it is refreshed beside the handler
+	expires   int64 // from here on readers wait for a new one
+	hard      int64 // from here on it may not be served
+	sweep     uint64
+
+	err      error // the last failure, nil after a success
+	failures int   // in a row
+	retryAt  int64 // no request before
+	backoff  int64 // how long retryAt was put off
+
+	forbidden bool  // the source said missing, deleted or denied
+	recheckAt int64 // from here on that must be checked again
+
+	suspect   bool  // a user reported an authentication failure
+	suspected int64 // when such a report was last followed
+
+	rotation Rotation
+	rotated  bool // rotation was read for this version
+}
+
+// An action is what a reader is to do.
+type action int
+
+const (
+	serve       action = iota // the value
+	serveStale                // the value, although its TTL is over
+	refresh                   // the value, and somebody should fetch
+	waitPatient               // for a fetch; after a while, the old value will do
+	waitCertain               // for a fetch; if it fails without a word on the value, the old one will do
+	waitNeedful               // for a fetch: there is nothing to fall back to
+	fail                      // with the last failure
+)
+
+// backwards is how much the wall clock may differ between two looks before it
+// counts as set back.
+const backwards = int64(time.Second)
+
+// decide is the cache policy: what to do at an instant, and until when that
+// holds.
+func (st *state) decide(now int64) (act action, until int64) {
+	cooling := now < st.retryAt && st.retryAt-now <= st.backoff
+	if st.raw == nil {
+		if cooling {
+			return fail, st.retryAt
+		}
+		return waitNeedful, now
+	}
+	usable := st.usable(now)
+	setBack := now < st.confirmed-backwards
+	switch {
+	case st.suspect && usable:
+		return waitCertain, now
+	case st.forbidden && now < st.recheckAt && !setBack:
+		return serveStale, st.recheckAt
+	case st.forbidden && usable && cooling:
+		return serveStale, st.retryAt
+	case st.forbidden && usable:
+		return waitCertain, now
+	case now < st.expires && !setBack:
+		return st.decideFresh(now, cooling)
+	case !usable && cooling:
+		return fail, st.retryAt
+	case !usable:
+		return waitNeedful, now
+	case cooling:
+		return serveStale, min(st.retryAt, st.hard)
+	}
+	return waitPatient, now
+}
+
+func (st *state) decideFresh(now int64, cooling bool) (action, int64) {
+	switch {
+	case now < st.refreshAt:
+		return serve, st.refreshAt
+	case cooling:
+		return serve, min(st.retryAt, st.expires)
+	}
+	return refresh, st.expires
+}
+
+// usable reports whether the value may be served at all.
+func (st *state) usable(now int64) bool {
+	return st.raw != nil && (now < st.expires || now < st.hard)
+}
+
+// failure is what a reader gets who cannot be served.
+func (st *state) failure(e *entry, now int64) error {
+	if st.raw == nil || st.forbidden {
+		return st.err
+	}
+	return &StaleError{
+		Service: e.source.Service, Name: e.key.ID,
+		Confirmed: time.Unix(0, st.confirmed), Age: time.Duration(now - st.confirmed),
+		Limit: time.Duration(st.hard - st.confirmed), Err: st.err,
+	}
+}

@@ -1,0 +1,204 @@
+package params
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gomiddy/middy"
+)
+
+// A Store keeps remote values. Make one per function, declare values with
+// [JSON], [String] and their like, and give the Store to middy.Start: it is the
+// middleware that prefetches them at cold start, refreshes them beside the
+// handler, and lets no request of its own outlive an invocation.
+//
+// It also works without the engine, in a test or a server: then every read looks
+// at the clock.
+//
+// A Store is safe for concurrent use.
+type Store struct {
+	cfg        Config
+	managed    bool // several invocations at a time, and no freezes
+	background bool // a goroutine may outlive a reader outside any invocation
+
+	// What the fast path reads, and nothing else on its cache line.
+	_     [64]byte
+	epoch atomic.Uint64 // gen while an invocation runs, idle otherwise
+	gen   atomic.Uint64 // changes when decisions must be taken anew
+	_     [64]byte
+
+	sweeps   atomic.Uint64 // counts the invocations that decided anew
+	nextDue  atomic.Int64  // when the next decision of any entry is due
+	lastNow  atomic.Int64  // wall clock at the start of the last invocation
+	deadline atomic.Int64  // of the invocation; 0: none
+	closed   atomic.Bool
+
+	mu       sync.Mutex
+	active   int
+	entries  map[entryKey]*entry
+	declared []*entry // in order
+	problems []error  // of declarations
+	pending  map[Source]*pending
+	refused  map[Source]bool // sources whose batch action is not ours
+	tasks    map[*task]struct{}
+	idle     chan struct{} // closed when tasks is empty; nil if nobody waits
+
+	byName   atomic.Pointer[map[nameKey]*Value[Secret]]
+	custody  custody
+	counters counters
+}
+
+var (
+	_ middy.Middleware = (*Store)(nil)
+	_ middy.Validator  = (*Store)(nil)
+	_ middy.Initer     = (*Store)(nil)
+	_ middy.Closer     = (*Store)(nil)
+	_ middy.Thawer     = (*Store)(nil)
+	_ middy.Permitter  = (*Store)(nil)
+)
+
+// idle is the epoch outside invocations. No value is ever stamped with it.
+const idle = math.MaxUint64
+
+// New returns an empty Store. It does no I/O; [Store.Validate] reports what is
+// wrong with cfg and with the declarations.
+func New(cfg Config) *Store {
+	n, _ := strconv.Atoi(os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY"))
+	s := &Store{
+		cfg:     cfg.withDefaults(),
+		managed: n > 1,
+		entries: make(map[entryKey]*entry),
+		pending: make(map[Source]*pending),
+		refused: make(map[Source]bool),
+		tasks:   make(map[*task]struct{}),
+	}
+	s.problems = append(s.problems, cfg.Validate())
+	s.background = s.managed || os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == ""
+	s.epoch.Store(idle)
+	s.gen.Store(1)
+	s.nextDue.Store(math.MaxInt64)
+	s.byName.Store(new(map[nameKey]*Value[Secret]))
+	return s
+}
+
+// Validate reports what is wrong with the configuration and the declarations.
+func (s *Store) Validate() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.problems...)
+}
+
+func (s *Store) now() int64 { return s.cfg.Now().UnixNano() }
+
+// entryFor returns the entry of a reference, and makes it if need be.
+func (s *Store) entryFor(r Ref, declared bool) *entry {
+	source := r.provider.Source()
+	k := entryKey{source, r.key}
+	s.mu.Lock()
+	e := s.entries[k]
+	if e == nil {
+		e = &entry{store: s, provider: r.provider, source: source, key: r.key, ttl: -1}
+		e.state.Store(&state{})
+		s.entries[k] = e
+	}
+	if declared && !e.declared {
+		e.declared = true
+		s.declared = append(s.declared, e)
+	}
+	s.mu.Unlock()
+	e.settings(r)
+	return e
+}
+
+// invalidate makes every view look at its entry again.
+func (s *Store) invalidate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.invalidateLocked()
+}
+
+func (s *Store) invalidateLocked() {
+	gen := s.gen.Add(1)
+	if s.active > 0 {
+		s.epoch.Store(gen)
+	}
+}
+
+// due notes that a decision of some entry ends at an instant.
+func (s *Store) due(at int64) {
+	for {
+		old := s.nextDue.Load()
+		if at >= old || s.nextDue.CompareAndSwap(old, at) {
+			return
+		}
+	}
+}
+
+// read returns the state that a reader of e is to be served from, and until when
+// that holds.
+func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err error) {
+	if s.closed.Load() {
+		return nil, 0, ErrClosed
+	}
+	st, now := e.state.Load(), s.now()
+	e.touch(now)
+	act, until := st.decide(now)
+	if act != fail && e.confirmedInThisInvocation(st) {
+		return st, now, nil
+	}
+	switch act {
+	case serveStale:
+		s.stale(e, st, now)
+	case refresh:
+		if s.background && s.epoch.Load() == idle {
+			s.join(ctx, e)
+		}
+	case fail:
+		s.counters.negative.Add(1)
+		err := st.failure(e, now)
+		s.event(e, Event{Kind: EventNegative, Err: err})
+		return nil, 0, err
+	case waitPatient, waitCertain, waitNeedful:
+		return s.await(ctx, e, act)
+	}
+	return st, until, nil
+}
+
+// confirmedInThisInvocation is true for a value with a TTL of zero that was
+// fetched since the invocation began: it asks once per invocation.
+func (e *entry) confirmedInThisInvocation(st *state) bool {
+	s := e.store
+	return st.raw != nil && st.expires <= st.confirmed && !st.suspect && !st.forbidden &&
+		s.epoch.Load() != idle && st.sweep == s.sweeps.Load()
+}
+
+// touch notes a use, to the second: the fast path does not come here, and the
+// same value is not written twice.
+func (e *entry) touch(now int64) {
+	if sec := now / int64(time.Second); e.lastRead.Load() != sec {
+		e.lastRead.Store(sec)
+	}
+}
+
+func (s *Store) stale(e *entry, st *state, now int64) {
+	s.counters.stale.Add(1)
+	s.event(e, Event{Kind: EventStale, Version: st.version, Age: time.Duration(now - st.confirmed), Err: st.err})
+}
+
+// Refresh fetches a value now, whatever is remembered of it, and waits for it.
+// It is for a button or a notification; expiry and rotation need no help.
+func (s *Store) Refresh(ctx context.Context, r Ref) error {
+	if err := r.validate(); err != nil {
+		return err
+	}
+	e := s.entryFor(r, false)
+	e.forgetFailure()
+	_, _, err := s.await(ctx, e, waitNeedful)
+	return err
+}
