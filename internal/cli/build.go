@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -206,11 +207,15 @@ func shorten(path string) string {
 	return rel
 }
 
-// sourceDirs lists the directories whose files make the program and may change
-// under it: those of the main module, of the workspace, and of local replacements.
-// Modules from the cache are read-only and left out. Embedded files are listed one
-// by one, for they may lie deeper.
-func (p *program) sourceDirs(ctx context.Context) ([]string, error) {
+// sources are what makes a program and may change under it.
+type sources struct {
+	dirs  []string // of packages, and of what they embed
+	files []string // go.mod and go.sum
+}
+
+// sources lists those of the main module, of the workspace, and of local
+// replacements. Modules from the cache are read-only and left out.
+func (p *program) sources(ctx context.Context) (*sources, error) {
 	out, stderr, err := p.gocmd(ctx, "list", "-e", "-deps", "-tags", p.tags, "-json=Dir,Standard,Module,EmbedFiles", p.pattern)
 	if err != nil {
 		return nil, p.explain("cannot be listed", stderr, err)
@@ -221,12 +226,10 @@ func (p *program) sourceDirs(ctx context.Context) ([]string, error) {
 		Dir     string
 		Replace *struct{ Version string }
 	}
-	var dirs []string
-	seen := map[string]bool{}
-	add := func(dir string) {
-		if dir != "" && !seen[dir] {
-			seen[dir] = true
-			dirs = append(dirs, dir)
+	src := &sources{}
+	add := func(list *[]string, path string) {
+		if path != "" && !slices.Contains(*list, path) {
+			*list = append(*list, path)
 		}
 	}
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
@@ -237,7 +240,7 @@ func (p *program) sourceDirs(ctx context.Context) ([]string, error) {
 			EmbedFiles []string
 		}
 		if err := dec.Decode(&pkg); errors.Is(err, io.EOF) {
-			return dirs, nil
+			return src, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("cli: reading the output of `go list -deps`: %w", err)
 		}
@@ -246,12 +249,13 @@ func (p *program) sourceDirs(ctx context.Context) ([]string, error) {
 		if pkg.Standard || !local {
 			continue
 		}
-		add(pkg.Dir)
+		add(&src.dirs, pkg.Dir)
 		for _, f := range pkg.EmbedFiles {
-			add(filepath.Dir(filepath.Join(pkg.Dir, f)))
+			add(&src.dirs, filepath.Dir(filepath.Join(pkg.Dir, f)))
 		}
-		if m != nil {
-			add(m.Dir) // go.mod, go.sum
+		if m != nil && m.Dir != "" {
+			add(&src.files, filepath.Join(m.Dir, "go.mod"))
+			add(&src.files, filepath.Join(m.Dir, "go.sum"))
 		}
 	}
 }

@@ -44,7 +44,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{invokeCommand(), iamCommand()}
+	return []command{devCommand(), invokeCommand(), iamCommand(), doctorCommand()}
 }
 
 // app is what a command gets: the streams and the environment of one Run.

@@ -24,19 +24,23 @@ const (
 // watched, not files, because editors replace files instead of writing to them.
 type watcher struct {
 	changed chan string // the name of a file, after the dust has settled
-	files   []string    // single files to watch besides source: seed, env
+	extra   []string    // files besides the source: seed, env
 	notify  *fsnotify.Watcher
-	dirs    map[string]bool
-	rescan  chan []string
+	rescan  chan *sources
+
+	// What is watched now; only run's goroutine has it.
+	files   map[string]bool // single files
+	dirs    map[string]bool // directories of which every file counts
+	watched map[string]bool // what the system was asked for: dirs, and the files' directories
 }
 
 // newWatcher starts nothing; run does. It falls back to polling when the system
 // refuses another watch (on Linux often fs.inotify.max_user_instances).
-func newWatcher(files []string) *watcher {
-	w := &watcher{changed: make(chan string, 1), dirs: map[string]bool{}, rescan: make(chan []string, 1)}
-	for _, f := range files {
-		if abs, err := filepath.Abs(f); err == nil {
-			w.files = append(w.files, abs)
+func newWatcher(extra ...string) *watcher {
+	w := &watcher{changed: make(chan string, 1), rescan: make(chan *sources, 1)}
+	for _, f := range extra {
+		if abs, err := filepath.Abs(f); err == nil && f != "" {
+			w.extra = append(w.extra, abs)
 		}
 	}
 	if n, err := fsnotify.NewWatcher(); err == nil {
@@ -47,17 +51,14 @@ func newWatcher(files []string) *watcher {
 
 func (w *watcher) polls() bool { return w.notify == nil }
 
-// watch sets the directories. It is called before run and, from then on, from one
+// watch sets what is watched. It is called before run and, from then on, from one
 // goroutine after each build, because an edit may add an import.
-func (w *watcher) watch(dirs []string) {
-	for _, f := range w.files {
-		dirs = append(dirs, filepath.Dir(f))
-	}
+func (w *watcher) watch(src *sources) {
 	select {
 	case <-w.rescan: // a set that run has not taken yet is out of date
 	default:
 	}
-	w.rescan <- dirs
+	w.rescan <- src
 }
 
 // run reports until ctx ends.
@@ -74,8 +75,8 @@ func (w *watcher) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case dirs := <-w.rescan:
-			w.set(dirs)
+		case src := <-w.rescan:
+			w.set(src)
 		case ev, ok := <-w.notify.Events:
 			if !ok {
 				return
@@ -93,22 +94,28 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-func (w *watcher) set(dirs []string) {
+func (w *watcher) set(src *sources) {
+	w.dirs, w.files = map[string]bool{}, map[string]bool{}
 	want := map[string]bool{}
-	for _, d := range dirs {
-		want[d] = true
+	for _, d := range src.dirs {
+		w.dirs[d], want[d] = true, true
 	}
-	for d := range want {
-		if !w.dirs[d] {
-			_ = w.notify.Add(d) // a directory deleted meanwhile: the next build will say so
+	for _, f := range append(src.files, w.extra...) {
+		w.files[f], want[filepath.Dir(f)] = true, true
+	}
+	if w.notify != nil {
+		for d := range want {
+			if !w.watched[d] {
+				_ = w.notify.Add(d) // a directory deleted meanwhile: the next build will say so
+			}
+		}
+		for d := range w.watched {
+			if !want[d] {
+				_ = w.notify.Remove(d)
+			}
 		}
 	}
-	for d := range w.dirs {
-		if !want[d] {
-			_ = w.notify.Remove(d)
-		}
-	}
-	w.dirs = want
+	w.watched = want
 }
 
 // report never blocks: one pending report stands for all that came after it.
@@ -122,8 +129,8 @@ func (w *watcher) report(name string) {
 // relevant leaves out what is not part of the program: tests, editors' backup and
 // lock files, hidden files.
 func (w *watcher) relevant(path string) bool {
-	if slices.Contains(w.files, path) {
-		return true
+	if w.files[path] || !w.dirs[filepath.Dir(path)] {
+		return w.files[path]
 	}
 	base := filepath.Base(path)
 	switch {
@@ -141,18 +148,18 @@ func (w *watcher) relevant(path string) bool {
 func (w *watcher) poll(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	var dirs []string
 	var last map[string]stamp
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case dirs = <-w.rescan:
-			last = w.stamps(dirs)
+		case src := <-w.rescan:
+			w.set(src)
+			last = w.stamps()
 			continue
 		case <-tick.C:
 		}
-		now := w.stamps(dirs)
+		now := w.stamps()
 		if !maps.Equal(now, last) {
 			w.report(firstDifference(last, now))
 		}
@@ -165,9 +172,9 @@ type stamp struct {
 	time time.Time
 }
 
-func (w *watcher) stamps(dirs []string) map[string]stamp {
+func (w *watcher) stamps() map[string]stamp {
 	out := map[string]stamp{}
-	for _, dir := range dirs {
+	for dir := range w.watched {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue

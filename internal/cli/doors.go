@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"net"
+	"net/http"
+	"strings"
+)
+
+// guard refuses what a web page in the developer's browser could send: another
+// Host (DNS rebinding), and for Lambda's own API any Origin. The front door takes
+// any Origin, for the function's CORS is the function's business.
+func guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !loopbackHost(r.Host):
+			http.Error(w, "middy dev answers to localhost only", http.StatusForbidden)
+		case isLambdaAPI(r.URL.Path) && r.Header.Get("Origin") != "":
+			http.Error(w, "the Invoke API of middy dev does not answer web pages", http.StatusForbidden)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func loopbackHost(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// isLambdaAPI tells Lambda's own paths from the function's.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+func isLambdaAPI(path string) bool {
+	return strings.HasPrefix(path, "/2015-03-31/functions/") || strings.HasPrefix(path, "/2021-11-15/functions/")
+}
