@@ -9,7 +9,7 @@ import (
 
 // canonicalRequest builds the six parts that were signed, or says which signed
 // header is not there.
-func canonicalRequest(r *http.Request, c *Claim, payloadHash string) (text, absent string) {
+func canonicalRequest(r *http.Request, c *parsed, payloadHash string) (text, absent string) {
 	var b strings.Builder
 	b.WriteString(r.Method)
 	b.WriteByte('\n')

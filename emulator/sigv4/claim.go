@@ -33,7 +33,12 @@ type Claim struct {
 	Presigned bool
 	// Expires is X-Amz-Expires; 0 where absent.
 	Expires time.Duration
+}
 
+// A parsed request is its claim and what must not leave the package: an Error
+// carries the claim into logs, and the signature in it may still be good.
+type parsed struct {
+	Claim
 	algorithm  string
 	credential string
 	signature  string
@@ -44,18 +49,23 @@ type Claim struct {
 // query. The claim is filled as far as it could be read even when the error, an
 // [*Error], is not nil.
 func Parse(r *http.Request) (Claim, error) {
+	p, err := parse(r)
+	return p.Claim, err
+}
+
+func parse(r *http.Request) (parsed, error) {
 	query := parseQuery(r.URL.RawQuery)
 	auth := r.Header.Get("Authorization")
 	presigned := query.has("X-Amz-Algorithm")
 	switch {
 	case auth != "" && presigned:
-		return Claim{}, refuse(Ambiguous, "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
+		return parsed{}, refuse(Ambiguous, "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
 	case presigned:
 		return parsePresigned(query)
 	case strings.HasPrefix(auth, "AWS4-"):
 		return parseHeader(r, auth)
 	default:
-		return Claim{}, refuse(Missing, "Request is missing Authentication Token")
+		return parsed{}, refuse(Missing, "Request is missing Authentication Token")
 	}
 }
 
@@ -68,8 +78,8 @@ func refuse(reason Reason, format string, args ...any) *Error {
 
 // parseHeader reads "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…".
 // The parts come in any order, parted by commas or spaces.
-func parseHeader(r *http.Request, auth string) (Claim, error) {
-	c := Claim{token: r.Header.Get("X-Amz-Security-Token")}
+func parseHeader(r *http.Request, auth string) (parsed, error) {
+	c := parsed{token: r.Header.Get("X-Amz-Security-Token")}
 	if len(auth) > maxAuthorization {
 		return c, refuse(Incomplete, "Authorization header is longer than %d bytes.", maxAuthorization)
 	}
@@ -122,8 +132,8 @@ func redactSignature(auth string) string {
 	return auth[:i] + "Signature=…" + auth[i+end:]
 }
 
-func parsePresigned(q query) (Claim, error) {
-	c := Claim{Presigned: true, token: q.get("X-Amz-Security-Token"), algorithm: q.get("X-Amz-Algorithm")}
+func parsePresigned(q query) (parsed, error) {
+	c := parsed{Claim: Claim{Presigned: true}, token: q.get("X-Amz-Security-Token"), algorithm: q.get("X-Amz-Algorithm")}
 	var missing strings.Builder
 	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"} {
 		switch {
@@ -157,13 +167,13 @@ func parsePresigned(q query) (Claim, error) {
 	return c, c.setDate(q.get("X-Amz-Date"))
 }
 
-func (c *Claim) refuse(reason Reason, format string, args ...any) *Error {
+func (c *parsed) refuse(reason Reason, format string, args ...any) *Error {
 	e := refuse(reason, format, args...)
-	e.Claim = *c
+	e.Claim = c.Claim
 	return e
 }
 
-func (c *Claim) setHeaders(list string) {
+func (c *parsed) setHeaders(list string) {
 	if list == "" {
 		return
 	}
@@ -174,7 +184,7 @@ func (c *Claim) setHeaders(list string) {
 
 // setCredential fills the five parts where there are five; [Verifier.Verify]
 // complains where there are not, after it has looked at the date, as AWS does.
-func (c *Claim) setCredential() {
+func (c *parsed) setCredential() {
 	parts := strings.Split(strings.TrimRight(c.credential, "/"), "/")
 	if len(parts) != 5 {
 		return
@@ -182,7 +192,7 @@ func (c *Claim) setCredential() {
 	c.AccessKeyID, c.Date, c.Region, c.Service, c.Terminator = parts[0], parts[1], parts[2], parts[3], parts[4]
 }
 
-func (c *Claim) setDate(stamp string) error {
+func (c *parsed) setDate(stamp string) error {
 	t, err := time.Parse(basicTime, stamp)
 	if err != nil && !c.Presigned {
 		// A Date header in HTTP's own format is a date, too.

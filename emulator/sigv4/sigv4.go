@@ -162,7 +162,7 @@ func (v *Verifier) readBody(r *http.Request) ([]byte, error) {
 }
 
 func (v *Verifier) verify(r *http.Request, body []byte, at Endpoint, now time.Time, window time.Duration) (*Identity, error) {
-	c, err := Parse(r)
+	c, err := parse(r)
 	if err != nil {
 		return nil, err
 	}
@@ -186,12 +186,12 @@ func (v *Verifier) verify(r *http.Request, body []byte, at Endpoint, now time.Ti
 	if err := v.checkSignature(r, &c, creds.Secret, hash); err != nil {
 		return nil, err
 	}
-	return &Identity{Claim: c, PrincipalARN: creds.PrincipalARN, Payload: mode}, nil
+	return &Identity{Claim: c.Claim, PrincipalARN: creds.PrincipalARN, Payload: mode}, nil
 }
 
 // checkAge compares whole seconds: a signature made at 12:00:00.9 says 12:00:00,
 // and must not look a second old to a window of one.
-func checkAge(c *Claim, now time.Time, window time.Duration) error {
+func checkAge(c *parsed, now time.Time, window time.Duration) error {
 	if window < 0 {
 		return nil
 	}
@@ -207,7 +207,7 @@ func checkAge(c *Claim, now time.Time, window time.Duration) error {
 	return nil
 }
 
-func checkShape(r *http.Request, c *Claim) error {
+func checkShape(r *http.Request, c *parsed) error {
 	if !slices.Contains(c.SignedHeaders, "host") && !slices.Contains(c.SignedHeaders, ":authority") {
 		return c.refuse(Unsigned, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
@@ -228,7 +228,7 @@ func checkShape(r *http.Request, c *Claim) error {
 
 // checkScope collects everything that is wrong with the scope into one message,
 // as AWS does.
-func checkScope(c *Claim, at Endpoint) error {
+func checkScope(c *parsed, at Endpoint) error {
 	var wrong []string
 	if len(at.Regions) > 0 && !slices.Contains(at.Regions, c.Region) {
 		wrong = append(wrong, "Credential should be scoped to a valid region, not '"+c.Region+"'.")
@@ -249,7 +249,7 @@ func checkScope(c *Claim, at Endpoint) error {
 	return c.refuse(Scope, "%s", strings.Join(wrong, " "))
 }
 
-func (v *Verifier) credentials(c *Claim, now time.Time) (Credentials, error) {
+func (v *Verifier) credentials(c *parsed, now time.Time) (Credentials, error) {
 	creds, ok := v.cfg.Lookup(c.AccessKeyID)
 	if !ok || creds.Secret == "" {
 		return Credentials{}, c.refuse(UnknownKey, "The security token included in the request is invalid.")
@@ -265,7 +265,7 @@ func (v *Verifier) credentials(c *Claim, now time.Time) (Credentials, error) {
 
 const unsignedPayload = "UNSIGNED-PAYLOAD"
 
-func payloadHash(r *http.Request, c *Claim, body []byte, at Endpoint) (string, PayloadMode, error) {
+func payloadHash(r *http.Request, c *parsed, body []byte, at Endpoint) (string, PayloadMode, error) {
 	s3 := c.Service == "s3"
 	declared := r.Header.Get("X-Amz-Content-Sha256")
 	if declared == "" && c.Presigned {
@@ -290,7 +290,7 @@ func payloadHash(r *http.Request, c *Claim, body []byte, at Endpoint) (string, P
 	return actual, Signed, nil
 }
 
-func (v *Verifier) checkSignature(r *http.Request, c *Claim, secret, hash string) error {
+func (v *Verifier) checkSignature(r *http.Request, c *parsed, secret, hash string) error {
 	canonical, absent := canonicalRequest(r, c, hash)
 	if absent != "" {
 		return c.refuse(Mismatch, mismatchMessage)
@@ -308,13 +308,13 @@ func (v *Verifier) checkSignature(r *http.Request, c *Claim, secret, hash string
 	return c.refuse(Mismatch, mismatchMessage)
 }
 
-func stringToSign(c *Claim, canonical string) string {
+func stringToSign(c *parsed, canonical string) string {
 	sum := sha256.Sum256([]byte(canonical))
 	scope := strings.Join([]string{c.Date, c.Region, c.Service, c.Terminator}, "/")
 	return strings.Join([]string{c.algorithm, c.SignedAt.Format(basicTime), scope, hex.EncodeToString(sum[:])}, "\n")
 }
 
-func signingKey(secret string, c *Claim) []byte {
+func signingKey(secret string, c *parsed) []byte {
 	key := hmacSHA256([]byte("AWS4"+secret), c.Date)
 	key = hmacSHA256(key, c.Region)
 	key = hmacSHA256(key, c.Service)
