@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,6 +19,7 @@ type Clock struct {
 	offset     time.Duration
 	dateOffset time.Duration
 	window     time.Duration
+	watchers   []func()
 }
 
 // ClockState is a clock's setting, as the admin API shows it.
@@ -46,43 +48,48 @@ func (c *Clock) Date() time.Time {
 }
 
 // Step moves the clock by d, in either direction. The Date header moves with it.
-func (c *Clock) Step(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset += d
-}
+func (c *Clock) Step(d time.Duration) { c.change(func() { c.offset += d }) }
 
 // Freeze moves the clock by d and leaves the Date header where it was. A request
 // signed before and sent after is d older to the service, and the answer's Date
 // shows no skew, as after a real freeze.
 func (c *Clock) Freeze(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset += d
-	c.dateOffset -= d
+	c.change(func() {
+		c.offset += d
+		c.dateOffset -= d
+	})
 }
 
 // SetOffset sets the distance to the computer's time.
-func (c *Clock) SetOffset(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset = d
-}
+func (c *Clock) SetOffset(d time.Duration) { c.change(func() { c.offset = d }) }
 
 // SetDateOffset sets what the Date header shows in addition to Now.
-func (c *Clock) SetDateOffset(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dateOffset = d
-}
+func (c *Clock) SetDateOffset(d time.Duration) { c.change(func() { c.dateOffset = d }) }
 
 // SetWindow scales the tolerance in a signature's age, so that a test need not
 // wait for minutes. Whole seconds, at least one: X-Amz-Date has no smaller unit.
 // Zero restores AWS's own (5 minutes), negative switches the check off.
-func (c *Clock) SetWindow(d time.Duration) {
+func (c *Clock) SetWindow(d time.Duration) { c.change(func() { c.window = d }) }
+
+// Reset returns to the computer's time and AWS's window.
+func (c *Clock) Reset() { c.change(func() { c.offset, c.dateOffset, c.window = 0, 0, 0 }) }
+
+// change applies f and tells those who keep time by this clock.
+func (c *Clock) change(f func()) {
+	c.mu.Lock()
+	f()
+	watchers := slices.Clone(c.watchers)
+	c.mu.Unlock()
+	for _, w := range watchers {
+		w()
+	}
+}
+
+// watch calls f, outside the lock, after every change.
+func (c *Clock) watch(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.window = d
+	c.watchers = append(c.watchers, f)
 }
 
 // State returns the setting.
@@ -90,11 +97,4 @@ func (c *Clock) State() ClockState {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return ClockState{Offset: c.offset, DateOffset: c.dateOffset, Window: c.window}
-}
-
-// Reset returns to the computer's time and AWS's window.
-func (c *Clock) Reset() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset, c.dateOffset, c.window = 0, 0, 0
 }

@@ -121,7 +121,24 @@ func New(cfg Config) *Server {
 		token: rand.Text(), services: slices.Clone(cfg.Services), stopped: make(chan struct{})}
 	s.records.limit = max(cfg.MaxRecords, 0)
 	s.session = s.creds.Issue("arn:aws:sts::"+cfg.AccountID+":assumed-role/middy-local/function", cfg.SessionTTL, true)
+	s.clock.watch(s.advance)
 	return s
+}
+
+// advance lets services do what has come due when the clock was moved, such as
+// deleting a secret whose recovery window is over: those with a method
+// Advance(now time.Time) error.
+func (s *Server) advance() {
+	s.mu.RLock()
+	services := slices.Clone(s.services)
+	s.mu.RUnlock()
+	for _, svc := range services {
+		if a, ok := svc.(interface{ Advance(now time.Time) error }); ok {
+			if err := a.Advance(s.clock.Now()); err != nil {
+				s.log.Error("emulator: service could not follow the clock", "service", svc.SigningName(), "error", err)
+			}
+		}
+	}
 }
 
 // Register adds a service; one with the same signing name is replaced.

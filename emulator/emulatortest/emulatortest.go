@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gomiddy/middy/emulator"
+	"github.com/gomiddy/middy/emulator/secretsmanager"
 	"github.com/gomiddy/middy/emulator/service"
 	"github.com/gomiddy/middy/emulator/sts"
 )
@@ -35,6 +36,11 @@ type Config struct {
 	TLS               bool
 	ChaosSeed         uint64
 	SessionTTL        time.Duration
+	// Seed are secrets by name: the current version's SecretString.
+	Seed map[string]string
+	// SecretsManager is passed to [secretsmanager.New]; Region, AccountID and Now
+	// are filled in.
+	SecretsManager secretsmanager.Config
 	// STS is passed to [sts.New]; its Credentials are filled in.
 	STS sts.Config
 	// Services are further services.
@@ -42,7 +48,14 @@ type Config struct {
 }
 
 // An Emulator is a running one. All methods are safe for concurrent use.
-type Emulator struct{ *emulator.Server }
+type Emulator struct {
+	*emulator.Server
+	secrets *secretsmanager.Service
+}
+
+// Secrets is the emulated Secrets Manager, to set the stage with: Put, Rotate,
+// Stage, FailReads and more.
+func (e *Emulator) Secrets() *secretsmanager.Service { return e.secrets }
 
 // Start starts an emulator on a free port of 127.0.0.1 and stops it when the
 // test ends. It fails the test when it cannot.
@@ -52,6 +65,15 @@ func Start(t testing.TB, cfg Config) *Emulator {
 		ChaosSeed: cfg.ChaosSeed, SessionTTL: cfg.SessionTTL, Services: cfg.Services})
 	cfg.STS.Credentials = srv.Credentials()
 	srv.Register(sts.New(cfg.STS))
+	sm := cfg.SecretsManager
+	sm.Region, sm.AccountID, sm.Now = srv.Region(), srv.AccountID(), srv.Clock().Now
+	secrets := secretsmanager.New(sm)
+	srv.Register(secrets)
+	for name, value := range cfg.Seed {
+		if err := secrets.Put(name, value); err != nil {
+			t.Fatalf("emulatortest: seed %q: %v", name, err)
+		}
+	}
 	if err := srv.Start(context.Background()); err != nil {
 		t.Fatalf("emulatortest: %v", err)
 	}
@@ -62,8 +84,11 @@ func Start(t testing.TB, cfg Config) *Emulator {
 		if err := srv.Close(ctx); err != nil {
 			t.Logf("emulatortest: %v", err)
 		}
+		if err := secrets.Close(); err != nil {
+			t.Logf("emulatortest: %v", err)
+		}
 	})
-	return &Emulator{Server: srv}
+	return &Emulator{Server: srv, secrets: secrets}
 }
 
 // Config is a plain SDK configuration that talks to the emulator with Lambda-like
