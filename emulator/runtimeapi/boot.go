@@ -97,13 +97,24 @@ func (b *boot) exitFailure(inv *invocation) *failure {
 	b.mu.Lock()
 	fatal := inv.fatal
 	b.mu.Unlock()
-	if fatal != nil {
+	if fatal != nil && fatal.typ != errTruncated { // the exit is why it was truncated
 		return fatal
 	}
 	f := platformFailure(inv.id, errExit, b.proc.exitReason())
 	f.explain = fmt.Sprintf("function %q ended in the middle of an invocation (%s)%s",
 		b.fn.cfg.FunctionName, plain(b.proc), b.lastWords())
 	return f
+}
+
+// leftover ends an invocation whose runtime went on without having ended it.
+func (b *boot) leftover(inv *invocation) {
+	b.mu.Lock()
+	fatal := inv.fatal
+	b.mu.Unlock()
+	if fatal == nil {
+		fatal = platformFailure(inv.id, errUnknown, "the runtime asked for the next event without a response")
+	}
+	b.finish(inv, nil, fatal)
 }
 
 func plain(p *process) string {
@@ -321,6 +332,7 @@ func (b *boot) response(inv *invocation) *Response {
 // the last lines of the log first, so that they are in the tail.
 func (b *boot) finish(inv *invocation, r *Response, f *failure) {
 	if inv.hasEnded() {
+		inv.end(nil, f)
 		return
 	}
 	started, _ := inv.times()
@@ -362,9 +374,11 @@ func (b *boot) timeOut(inv *invocation) {
 	started, deadline := inv.times()
 	limit := deadline.Sub(started)
 	f := platformFailure(inv.id, errTimeout, fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds()))
-	f.explain = fmt.Sprintf("function %q did not answer within its timeout of %v", b.fn.cfg.FunctionName, limit.Round(time.Millisecond))
-	if inv.hasEnded() { // answered, but never asked for the next event
+	switch {
+	case inv.hasEnded(): // answered, but never asked for the next event
 		f.explain = fmt.Sprintf("function %q answered, and then did not ask for the next event within its timeout of %v", b.fn.cfg.FunctionName, limit.Round(time.Millisecond))
+	default:
+		f.explain = fmt.Sprintf("function %q did not answer within its timeout of %v", b.fn.cfg.FunctionName, limit.Round(time.Millisecond))
 	}
 	b.finish(inv, nil, f)
 	if b.fn.cfg.PerSandbox == 1 {

@@ -273,7 +273,7 @@ func (f *Function) run(s *sandbox, inv *invocation) {
 		f.outlive(b, inv)
 	}
 	if !inv.hasEnded() { // asked for the next event after half a response
-		b.finish(inv, nil, b.exitFailure(inv))
+		b.leftover(inv)
 	}
 	typ, text := inv.ending()
 	b.emit(Event{Type: InvokeDone, RequestID: inv.id, Duration: time.Since(started), ErrorType: typ, Error: text})

@@ -86,6 +86,8 @@ func (r *recording) ofType(t runtimeapi.EventType) (found []runtimeapi.Event) {
 // until waits for an event.
 func (r *recording) until(t *testing.T, typ runtimeapi.EventType) runtimeapi.Event {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
 	for {
 		r.mu.Lock()
 		grown := r.grown
@@ -95,7 +97,7 @@ func (r *recording) until(t *testing.T, typ runtimeapi.EventType) runtimeapi.Eve
 		}
 		select {
 		case <-grown:
-		case <-t.Context().Done():
+		case <-ctx.Done():
 			t.Fatalf("no event %s", typ)
 		}
 	}

@@ -68,20 +68,22 @@ func handle(ctx context.Context, e event) (any, error) {
 	case "wait":
 		time.Sleep(time.Duration(e.Ms) * time.Millisecond)
 		return "waited", nil
-	case "late": // answers, and never asks for the next event
-		return &endless{strings.NewReader("answered")}, nil
 	}
 	return nil, errors.New("unknown behaviour " + e.Do)
 }
 
 // endless keeps the runtime in Close.
-type endless struct{ io.Reader }
+type endless struct{ r io.Reader }
 
-func (*endless) Close() error { select {} }
+func (e *endless) Read(p []byte) (int, error) { return e.r.Read(p) }
+func (*endless) Close() error                 { select {} }
 
 func stream(ctx context.Context, e event) (io.Reader, error) {
 	if e.Do == "error" {
 		return nil, errors.New(e.Text)
+	}
+	if e.Do == "late" { // answers, and never asks for the next event
+		return &endless{strings.NewReader("answered")}, nil
 	}
 	r, w := io.Pipe()
 	go func() {
