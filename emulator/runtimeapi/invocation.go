@@ -173,7 +173,7 @@ func (i *invocation) end(r *Response, f *failure) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.ended {
-		if f != nil { // a bad end after the answer is still told
+		if f != nil && i.endType == "" { // a bad end after the answer is still told
 			i.endType, i.endText = f.typ, f.sentence()
 		}
 		return false
