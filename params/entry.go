@@ -93,11 +93,12 @@ func (e *entry) succeed(raw Raw, fromFallback bool) (kind EventKind) {
 	e.change(func(st *state) {
 		if kind == EventChanged {
 			st.raw, st.version, st.created = e.store.custody.take(raw.Bytes), raw.Version, raw.Created
-			st.rotated, st.suspected = false, 0
+			st.suspected = 0
 		}
-		if st.suspect {
-			st.suspect, st.suspected = false, now
+		if st.suspect && kind == EventUnchanged {
+			st.suspected = now // this version was asked for again
 		}
+		st.suspect = false
 		st.confirmed, st.sweep = now, e.store.sweeps.Load()
 		st.err, st.failures, st.retryAt, st.forbidden = nil, 0, 0, false
 		e.schedule(st, now)

@@ -14,13 +14,14 @@ func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw, err error
 		return
 	}
 	st, now := e.state.Load(), s.now()
-	known := st.rotated && st.version == raw.Version
+	known := st.rotated && st.rotates == raw.Version
 	passed := !st.rotation.Latest.IsZero() && st.rotation.Latest.UnixNano() <= now
 	if known && !passed {
 		return
 	}
 	s.counters.requests.Add(1)
 	r, err := protect(func() (Rotation, error) { return rr.Rotation(ctx, e.key) })
+	known = err == nil
 	if err != nil {
 		s.counters.failures.Add(1)
 	} else if !r.Latest.IsZero() && r.Latest.UnixNano() <= now {
@@ -31,5 +32,5 @@ func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw, err error
 	s.event(e, Event{Kind: EventRotation, Version: raw.Version, Err: err})
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.change(func(st *state) { st.rotation, st.rotated = r, true })
+	e.change(func(st *state) { st.rotation, st.rotated, st.rotates = r, known, raw.Version })
 }

@@ -30,7 +30,8 @@ type state struct {
 	suspected int64 // when such a report was last followed
 
 	rotation Rotation
-	rotated  bool // rotation was read for this version
+	rotated  bool   // rotation was read,
+	rotates  string // for this version
 }
 
 // An action is what a reader is to do.
