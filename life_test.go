@@ -292,13 +292,13 @@ func TestABusySandboxIsNotToldOfItsOwnWork(t *testing.T) {
 
 // --- the early timeout
 
-func guarded(t *testing.T, timeout *Timeout, left time.Duration, h func(context.Context, order) (receipt, error)) (string, error, time.Duration) {
+func guarded(t *testing.T, timeout *Timeout, left time.Duration, h func(context.Context, order) (receipt, error)) (string, time.Duration, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), left)
 	defer cancel()
 	start := time.Now()
 	out, err := mustNew(t, h, timeout).Invoke(ctx, []byte(`{}`))
-	return string(out), err, time.Since(start)
+	return string(out), time.Since(start), err
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -343,7 +343,7 @@ func TestTimeout(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.timeout.Logger = quiet()
-				got, err, took := guarded(t, &c.timeout, c.left, c.handler)
+				got, took, err := guarded(t, &c.timeout, c.left, c.handler)
 				if got != c.want || (err != nil) != c.err || took != c.after {
 					t.Fatalf("got %q, %v after %v", got, err, took)
 				}
@@ -410,7 +410,7 @@ func TestTimeoutCoversTheWholeChainAndNamesWhatIsOpen(t *testing.T) {
 func TestAFailureOfItsOwnIsNotATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		own := func(ctx context.Context, _ order) (receipt, error) { <-ctx.Done(); return receipt{}, notFound{} }
-		if _, err, _ := guarded(t, &Timeout{Logger: quiet()}, 3*time.Second, own); !errors.Is(err, notFound{}) {
+		if _, _, err := guarded(t, &Timeout{Logger: quiet()}, 3*time.Second, own); !errors.Is(err, notFound{}) {
 			t.Fatalf("got %v", err)
 		}
 	})
