@@ -246,6 +246,17 @@ type SeedVersion struct {
 	Stages []string
 }
 
+// Format writes the name and the number of versions under every verb, so that no
+// verb shows a value.
+func (seed Seed) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "secret seed %q with %d versions", seed.Name, len(seed.Versions))
+}
+
+// Format writes the staging labels under every verb.
+func (v SeedVersion) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "secret version %v [redacted]", v.Stages)
+}
+
 // A SeedRotation is the rotation of a secret.
 type SeedRotation struct {
 	LambdaARN              string

@@ -115,6 +115,12 @@ type Seed struct {
 	Labels []string
 }
 
+// Format writes the name and the type under every verb, so that no verb shows the
+// value.
+func (seed Seed) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "parameter seed %q of type %s", seed.Name, seed.Type)
+}
+
 // Validate reports why the service would refuse the seed. It never quotes the
 // value.
 func (seed Seed) Validate() error {
