@@ -19,7 +19,7 @@ import (
 //	GET    /_middy/health                  {"status":"ok","inFlight":0}
 //	GET    /_middy/clock                   {"now":…,"date":…,"offset":"0s","dateOffset":"0s","window":"0s"}
 //	POST   /_middy/clock                   any of offset, dateOffset, window (set), step, freeze (move), reset
-//	GET    /_middy/chaos                   [{"id":1,"hits":0,"rule":{"effect":"throttle",…}}]
+//	GET    /_middy/chaos                   [{"id":1,"hits":0,"held":0,"rule":{"effect":"throttle",…}}]
 //	POST   /_middy/chaos                   a rule; answers {"id":1}
 //	DELETE /_middy/chaos, /_middy/chaos/1  all, or one
 //	GET    /_middy/requests                what [Server.Requests] returns

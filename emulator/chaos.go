@@ -143,6 +143,7 @@ type activeRule struct {
 	id   int
 	seen int
 	hits int
+	held int
 	gone chan struct{}
 }
 
@@ -194,10 +195,12 @@ func (c *Chaos) Clear() {
 	c.rand = rand.New(rand.NewPCG(c.seed, c.seed))
 }
 
-// An InForce is a rule with its number and the count of requests it met.
+// An InForce is a rule with its number, the count of requests it met, and of
+// those it holds at this moment.
 type InForce struct {
 	ID   int  `json:"id"`
 	Hits int  `json:"hits"`
+	Held int  `json:"held"`
 	Rule Rule `json:"rule"`
 }
 
@@ -208,7 +211,7 @@ func (c *Chaos) Rules() []InForce {
 	defer c.mu.Unlock()
 	out := make([]InForce, 0, len(c.rules))
 	for _, r := range c.rules {
-		out = append(out, InForce{r.id, r.hits, r.Rule})
+		out = append(out, InForce{r.id, r.hits, r.held, r.Rule})
 	}
 	return out
 }
@@ -236,6 +239,13 @@ func (c *Chaos) pick(service, operation, accessKeyID string) []*activeRule {
 		out = append(out, r)
 	}
 	return out
+}
+
+// holding counts a request that r begins (1) or ceases (-1) to hold.
+func (c *Chaos) holding(r *activeRule, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.held += n
 }
 
 func matches(want, got string) bool { return want == "" || want == got }

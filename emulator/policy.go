@@ -113,37 +113,44 @@ func denied(svc service.Service, principal, action, resource string) *service.Er
 // call it by; the first is the one in AWS's sentence. A request that names
 // nothing touches *.
 func resources(svc service.Service, c *service.Call) [][]string {
-	var out [][]string
+	var named []string
 	switch svc.SigningName() {
 	case "secretsmanager":
-		for _, id := range jsonStrings(c.Body, "SecretId", "Name") {
-			out = append(out, secretNames(c, id))
-		}
+		named = jsonStrings(c.Body, "SecretId", "Name")
 	case "ssm":
-		for _, name := range jsonStrings(c.Body, "Name", "Names", "Path") {
-			arn := "arn:aws:ssm:" + c.Region + ":" + c.Account + ":parameter/" + strings.TrimPrefix(name, "/")
-			if strings.HasPrefix(name, "arn:") {
-				arn = name
-			}
-			out = append(out, []string{arn, name})
-		}
+		named = jsonStrings(c.Body, "Name", "Names", "Path")
 	case "sts":
 		if form, err := url.ParseQuery(string(c.Body)); err == nil && form.Get("RoleArn") != "" {
-			out = append(out, []string{form.Get("RoleArn")})
+			named = []string{form.Get("RoleArn")}
 		}
 	}
-	if len(out) == 0 {
+	if len(named) == 0 {
 		return [][]string{{"*"}}
 	}
+	out := make([][]string, 0, len(named))
+	for _, n := range named {
+		out = append(out, resourceNames(svc, c, n))
+	}
 	return out
+}
+
+func resourceNames(svc service.Service, c *service.Call, name string) []string {
+	switch {
+	case strings.HasPrefix(name, "arn:"):
+		return []string{name}
+	case svc.SigningName() == "secretsmanager":
+		return secretNames(c, name)
+	case svc.SigningName() == "ssm":
+		// A selector (name:version) is no part of the resource.
+		bare, _, _ := strings.Cut(strings.TrimPrefix(name, "/"), ":")
+		return []string{"arn:aws:ssm:" + c.Region + ":" + c.Account + ":parameter/" + bare, name}
+	}
+	return []string{name}
 }
 
 // secretNames adds to a secret's name the ARN it has, with any six characters in
 // the place of the suffix that Secrets Manager appends.
 func secretNames(c *service.Call, id string) []string {
-	if strings.HasPrefix(id, "arn:") {
-		return []string{id}
-	}
 	arn := "arn:aws:secretsmanager:" + c.Region + ":" + c.Account + ":secret:" + id
 	return []string{id, arn + "-AbCdEf", arn}
 }

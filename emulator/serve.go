@@ -206,6 +206,12 @@ func (x *exchange) work() answer {
 		Operation: x.rec.Operation, Body: x.payload(), Region: id.Region, Account: x.s.cfg.AccountID, Now: now,
 		RequestID: x.rec.RequestID, AccessKeyID: id.AccessKeyID, PrincipalARN: id.PrincipalARN,
 	}
+	call.Authorize = func(action, resource string) *service.Error {
+		if x.s.creds.allowed(call.AccessKeyID, action, resourceNames(x.svc, call, resource)) {
+			return nil
+		}
+		return denied(x.svc, call.PrincipalARN, action, resource)
+	}
 	if e := x.s.authorize(x.svc, call); e != nil {
 		return x.fail(e, serviceError)
 	}
@@ -315,6 +321,8 @@ func (x *exchange) hold(r *activeRule, d time.Duration) error {
 		defer t.Stop()
 		timeout = t.C
 	}
+	x.s.chaos.holding(r, 1)
+	defer x.s.chaos.holding(r, -1)
 	select {
 	case <-timeout:
 	case <-r.gone:

@@ -23,6 +23,7 @@ import (
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
 	"github.com/gomiddy/middy/emulator/service"
+	"github.com/gomiddy/middy/emulator/ssm"
 	"github.com/gomiddy/middy/emulator/sts"
 )
 
@@ -41,6 +42,10 @@ type Config struct {
 	// SecretsManager is passed to [secretsmanager.New]; Region, AccountID and Now
 	// are filled in.
 	SecretsManager secretsmanager.Config
+	// Parameters are Parameter Store parameters by name, of type String.
+	Parameters map[string]string
+	// SSM is passed to [ssm.New]; Region, AccountID, Now and Secrets are filled in.
+	SSM ssm.Config
 	// STS is passed to [sts.New]; its Credentials are filled in.
 	STS sts.Config
 	// Services are further services.
@@ -50,12 +55,16 @@ type Config struct {
 // An Emulator is a running one. All methods are safe for concurrent use.
 type Emulator struct {
 	*emulator.Server
-	secrets *secretsmanager.Service
+	secrets    *secretsmanager.Service
+	parameters *ssm.Service
 }
 
 // Secrets is the emulated Secrets Manager, to set the stage with: Put, Rotate,
 // Stage, FailReads and more.
 func (e *Emulator) Secrets() *secretsmanager.Service { return e.secrets }
+
+// Parameters is the emulated Parameter Store, likewise.
+func (e *Emulator) Parameters() *ssm.Service { return e.parameters }
 
 // Start starts an emulator on a free port of 127.0.0.1 and stops it when the
 // test ends. It fails the test when it cannot.
@@ -69,6 +78,15 @@ func Start(t testing.TB, cfg Config) *Emulator {
 	sm.Region, sm.AccountID, sm.Now = srv.Region(), srv.AccountID(), srv.Clock().Now
 	secrets := secretsmanager.New(sm)
 	srv.Register(secrets)
+	ps := cfg.SSM
+	ps.Region, ps.AccountID, ps.Now, ps.Secrets = sm.Region, sm.AccountID, sm.Now, secrets
+	parameters := ssm.New(ps)
+	srv.Register(parameters)
+	for name, value := range cfg.Parameters {
+		if err := parameters.Put(name, value); err != nil {
+			t.Fatalf("emulatortest: parameter %q: %v", name, err)
+		}
+	}
 	for name, value := range cfg.Seed {
 		if err := secrets.Put(name, value); err != nil {
 			t.Fatalf("emulatortest: seed %q: %v", name, err)
@@ -88,7 +106,7 @@ func Start(t testing.TB, cfg Config) *Emulator {
 			t.Logf("emulatortest: %v", err)
 		}
 	})
-	return &Emulator{Server: srv, secrets: secrets}
+	return &Emulator{Server: srv, secrets: secrets, parameters: parameters}
 }
 
 // Config is a plain SDK configuration that talks to the emulator with Lambda-like

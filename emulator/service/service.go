@@ -40,6 +40,11 @@ type Call struct {
 	AccessKeyID string
 	// PrincipalARN is who that key belongs to.
 	PrincipalARN string
+	// Authorize asks whether the caller may also do action, such as
+	// "secretsmanager:GetSecretValue", to one resource, a name or an ARN. It
+	// returns nil, or AWS's refusal. The operation itself was authorised before
+	// Call; this is for batches, whose items are refused one by one. Nil allows all.
+	Authorize func(action, resource string) *Error
 }
 
 // A Service answers calls. Call returns a value that encoding/json (JSON11) or
