@@ -29,6 +29,7 @@ const (
 
 var (
 	secretName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]+$`)
+	jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 	yamlLine   = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 )
 
@@ -584,6 +585,10 @@ func (p *parser) writeScalar(b *bytes.Buffer, what string, n *yaml.Node) bool {
 		}
 		b.Write(text)
 	default:
+		if n.Style == 0 && n.Tag == "!!str" && jsonNumber.MatchString(n.Value) {
+			b.WriteString(n.Value) // such as 1e400, which no YAML float holds
+			return true
+		}
 		writeText(b, n.Value)
 	}
 	return true
