@@ -1,6 +1,7 @@
 package runtimeapi
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -243,3 +244,10 @@ func reportLine(id string, d, init time.Duration, memoryMB, peakMB int) string {
 	}
 	return strings.Join(fields, "\t") + "\t"
 }
+
+// An Invoker runs a function: a [*Function], or something around one.
+type Invoker interface {
+	Invoke(ctx context.Context, req Request) (*Response, error)
+}
+
+var _ Invoker = (*Function)(nil)
