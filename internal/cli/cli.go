@@ -24,6 +24,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/gomiddy/middy/internal/demo"
 )
 
 // Exit codes of [Run].
@@ -44,7 +46,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{devCommand(), invokeCommand(), iamCommand(), doctorCommand()}
+	return []command{devCommand(), invokeCommand(), iamCommand(), doctorCommand(), demoCommand()}
 }
 
 // app is what a command gets: the streams and the environment of one Run.
@@ -64,6 +66,9 @@ type app struct {
 // Run is safe for concurrent use, as far as the ports asked for differ.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
 	vars := newEnviron(env)
+	if name := vars.get(demo.FunctionVar); name != "" {
+		return demo.RunFunction(name, stderr) // this process is one of demo's functions
+	}
 	a := &app{stdin: stdin, env: vars, ui: newUI(stdout, stderr, vars)}
 	if len(args) == 0 {
 		a.usage(a.ui.err)

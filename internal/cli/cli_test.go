@@ -6,7 +6,17 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/gomiddy/middy/internal/demo"
 )
+
+// TestMain lets the test's own binary be what `middy demo` starts.
+func TestMain(m *testing.M) {
+	if os.Getenv(demo.FunctionVar) != "" {
+		os.Exit(Run(context.Background(), nil, nil, os.Stdout, os.Stderr, os.Environ()))
+	}
+	os.Exit(m.Run())
+}
 
 // result is what one Run left.
 type result struct {
