@@ -3,6 +3,10 @@ package emulator_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,4 +39,28 @@ func signedTarget(t *testing.T, e *emulatortest.Emulator, target, body string) *
 		t.Fatal(err)
 	}
 	return r
+}
+
+// startLogged is start with a log of everything.
+func startLogged(t *testing.T, w io.Writer) *emulatortest.Emulator {
+	t.Helper()
+	return emulatortest.Start(t, emulatortest.Config{
+		Seed:   map[string]string{"prod/db": `{"password":"canary-value"}`},
+		Logger: slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+}
+
+// printAll is everything in every way in which a program prints.
+func printAll(t *testing.T, values ...any) string {
+	t.Helper()
+	var b strings.Builder
+	for _, v := range values {
+		j, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%v %+v %#v %s", v, v, v, j)
+		slog.New(slog.NewTextHandler(&b, nil)).Info("x", "v", v)
+	}
+	return b.String()
 }

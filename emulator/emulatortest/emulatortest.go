@@ -13,6 +13,7 @@ package emulatortest
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,6 +49,8 @@ type Config struct {
 	SSM ssm.Config
 	// STS is passed to [sts.New]; its Credentials are filled in.
 	STS sts.Config
+	// Logger is that of [emulator.Config].
+	Logger *slog.Logger
 	// Services are further services.
 	Services []service.Service
 }
@@ -71,7 +74,7 @@ func (e *Emulator) Parameters() *ssm.Service { return e.parameters }
 func Start(t testing.TB, cfg Config) *Emulator {
 	t.Helper()
 	srv := emulator.New(emulator.Config{Region: cfg.Region, AccountID: cfg.AccountID, Regions: cfg.Regions, TLS: cfg.TLS,
-		ChaosSeed: cfg.ChaosSeed, SessionTTL: cfg.SessionTTL, Services: cfg.Services})
+		ChaosSeed: cfg.ChaosSeed, SessionTTL: cfg.SessionTTL, Services: cfg.Services, Logger: cfg.Logger})
 	cfg.STS.Credentials = srv.Credentials()
 	srv.Register(sts.New(cfg.STS))
 	sm := cfg.SecretsManager
