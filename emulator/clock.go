@@ -68,7 +68,8 @@ func (c *Clock) SetDateOffset(d time.Duration) { c.change(func() { c.dateOffset 
 
 // SetWindow scales the tolerance in a signature's age, so that a test need not
 // wait for minutes. Whole seconds, at least one: X-Amz-Date has no smaller unit.
-// Zero restores AWS's own (5 minutes), negative switches the check off.
+// Zero restores AWS's own (5 minutes; 15 for STS and S3), negative switches the
+// check off.
 func (c *Clock) SetWindow(d time.Duration) { c.change(func() { c.window = d }) }
 
 // Reset returns to the computer's time and AWS's window.

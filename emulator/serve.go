@@ -263,7 +263,7 @@ func (x *exchange) injected(now time.Time) *service.Error {
 	default: // SpuriousSignature
 		window := x.s.clock.State().Window
 		if window <= 0 {
-			window = sigv4.DefaultWindow
+			window = sigv4.WindowOf(x.rec.Service)
 		}
 		late := x.claim.SignedAt.Add(window + time.Second)
 		return &service.Error{Status: forbidden, Code: pick("InvalidSignatureException", "SignatureDoesNotMatch"),

@@ -12,6 +12,7 @@ package emulatortest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
+	"github.com/gomiddy/middy/emulator/seed"
 	"github.com/gomiddy/middy/emulator/service"
 	"github.com/gomiddy/middy/emulator/ssm"
 	"github.com/gomiddy/middy/emulator/sts"
@@ -31,26 +33,27 @@ import (
 // Config says what the emulator begins with. The zero value has the services
 // and nothing in them.
 type Config struct {
-	// Region, AccountID, TLS, ChaosSeed, SessionTTL and Regions are those of
-	// [emulator.Config].
+	// Region and what follows up to Logger are those of [emulator.Config].
 	Region, AccountID string
 	Regions           []string
 	TLS               bool
 	ChaosSeed         uint64
 	SessionTTL        time.Duration
+	Logger            *slog.Logger
 	// Seed are secrets by name: the current version's SecretString.
 	Seed map[string]string
 	// SecretsManager is passed to [secretsmanager.New]; Region, AccountID and Now
 	// are filled in.
 	SecretsManager secretsmanager.Config
+	// SeedFile is a YAML or JSON file of secrets and parameters: see package seed.
+	// Seed and Parameters are put on top of it.
+	SeedFile string
 	// Parameters are Parameter Store parameters by name, of type String.
 	Parameters map[string]string
 	// SSM is passed to [ssm.New]; Region, AccountID, Now and Secrets are filled in.
 	SSM ssm.Config
 	// STS is passed to [sts.New]; its Credentials are filled in.
 	STS sts.Config
-	// Logger is that of [emulator.Config].
-	Logger *slog.Logger
 	// Services are further services.
 	Services []service.Service
 }
@@ -73,43 +76,72 @@ func (e *Emulator) Parameters() *ssm.Service { return e.parameters }
 // test ends. It fails the test when it cannot.
 func Start(t testing.TB, cfg Config) *Emulator {
 	t.Helper()
+	e, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Log(err)
+		}
+	})
+	return e
+}
+
+// Open is [Start] for TestMain, where one emulator serves many tests: the caller
+// closes it. The error is that of the seed file, or of the network.
+func Open(cfg Config) (*Emulator, error) {
 	srv := emulator.New(emulator.Config{Region: cfg.Region, AccountID: cfg.AccountID, Regions: cfg.Regions, TLS: cfg.TLS,
 		ChaosSeed: cfg.ChaosSeed, SessionTTL: cfg.SessionTTL, Services: cfg.Services, Logger: cfg.Logger})
-	cfg.STS.Credentials = srv.Credentials()
-	srv.Register(sts.New(cfg.STS))
 	sm := cfg.SecretsManager
 	sm.Region, sm.AccountID, sm.Now = srv.Region(), srv.AccountID(), srv.Clock().Now
 	secrets := secretsmanager.New(sm)
-	srv.Register(secrets)
 	ps := cfg.SSM
 	ps.Region, ps.AccountID, ps.Now, ps.Secrets = sm.Region, sm.AccountID, sm.Now, secrets
 	parameters := ssm.New(ps)
+	cfg.STS.Credentials = srv.Credentials()
+	srv.Register(sts.New(cfg.STS))
+	srv.Register(secrets)
 	srv.Register(parameters)
-	for name, value := range cfg.Parameters {
-		if err := parameters.Put(name, value); err != nil {
-			t.Fatalf("emulatortest: parameter %q: %v", name, err)
+	e := &Emulator{Server: srv, secrets: secrets, parameters: parameters}
+	if err := e.sow(cfg); err != nil {
+		return nil, errors.Join(err, secrets.Close())
+	}
+	if err := srv.Start(context.Background()); err != nil {
+		return nil, errors.Join(fmt.Errorf("emulatortest: %w", err), secrets.Close())
+	}
+	return e, nil
+}
+
+func (e *Emulator) sow(cfg Config) error {
+	if cfg.SeedFile != "" {
+		file, err := seed.Load(cfg.SeedFile)
+		if err != nil {
+			return fmt.Errorf("emulatortest: %w", err)
+		}
+		if err := file.Apply(e.secrets, e.parameters); err != nil {
+			return fmt.Errorf("emulatortest: %s: %w", cfg.SeedFile, err)
 		}
 	}
 	for name, value := range cfg.Seed {
-		if err := secrets.Put(name, value); err != nil {
-			t.Fatalf("emulatortest: seed %q: %v", name, err)
+		if err := e.secrets.Put(name, value); err != nil {
+			return fmt.Errorf("emulatortest: secret %q: %w", name, err)
 		}
 	}
-	if err := srv.Start(context.Background()); err != nil {
-		t.Fatalf("emulatortest: %v", err)
+	for name, value := range cfg.Parameters {
+		if err := e.parameters.Put(name, value); err != nil {
+			return fmt.Errorf("emulatortest: parameter %q: %w", name, err)
+		}
 	}
-	t.Cleanup(func() {
-		// Tests' clients may hold connections open that will never be used again.
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		if err := srv.Close(ctx); err != nil {
-			t.Logf("emulatortest: %v", err)
-		}
-		if err := secrets.Close(); err != nil {
-			t.Logf("emulatortest: %v", err)
-		}
-	})
-	return &Emulator{Server: srv, secrets: secrets, parameters: parameters}
+	return nil
+}
+
+// Close stops the emulator: what chaos holds is let go, requests in flight have
+// two seconds. [Start] does it by itself.
+func (e *Emulator) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return errors.Join(e.Server.Close(ctx), e.secrets.Close())
 }
 
 // Config is a plain SDK configuration that talks to the emulator with Lambda-like

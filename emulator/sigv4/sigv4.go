@@ -22,6 +22,9 @@ const (
 	// S3Window is the same for S3.
 	// https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
 	S3Window = 15 * time.Minute
+	// STSWindow is the same for STS, which documents none: its refusals in the
+	// field say "- 15 min." (https://github.com/aws/aws-cli/issues/6676).
+	STSWindow = 15 * time.Minute
 	// DefaultMaxBody is what a verifier reads of a body: 10 MiB.
 	DefaultMaxBody = 10 << 20
 )
@@ -58,8 +61,8 @@ type Config struct {
 	Lookup func(accessKeyID string) (Credentials, bool)
 	// Now is the service's clock. Default: time.Now.
 	Now func() time.Time
-	// Window is the tolerance in age, both ways, inclusive. Default: 5 minutes,
-	// and 15 for S3. Negative: age is not checked.
+	// Window is the tolerance in age, both ways, inclusive. Default: the service's
+	// own, [WindowOf]. Negative: age is not checked.
 	Window time.Duration
 	// MaxBody bounds the body in bytes. Default: 10 MiB. Negative: no bound.
 	MaxBody int64
@@ -136,10 +139,19 @@ func (v *Verifier) window(at Endpoint) time.Duration {
 	if v.cfg.Window != 0 {
 		return v.cfg.Window
 	}
-	if at.Service == "s3" {
+	return WindowOf(at.Service)
+}
+
+// WindowOf is the tolerance of the service with that signing name.
+func WindowOf(service string) time.Duration {
+	switch service {
+	case "s3":
 		return S3Window
+	case "sts":
+		return STSWindow
+	default:
+		return DefaultWindow
 	}
-	return DefaultWindow
 }
 
 func (v *Verifier) readBody(r *http.Request) ([]byte, error) {
