@@ -25,10 +25,23 @@ type Source struct {
 	// Service is a short name for messages and events, such as
 	// "secretsmanager".
 	Service string
-	// Region, Endpoint and Identity tell apart what the service alone does not.
-	// Identity is opaque: whose credentials are used.
-	Region, Endpoint, Identity string
+	// Region and Endpoint tell apart what the service alone does not.
+	Region, Endpoint string
+	// Identity is whose credentials are used: a comparable value, such as the
+	// pointer to a credentials provider. It is never printed.
+	Identity any
 }
+
+// String leaves the identity out.
+func (s Source) String() string {
+	if s.Region == "" {
+		return s.Service
+	}
+	return s.Service + " in " + s.Region
+}
+
+// GoString is String.
+func (s Source) GoString() string { return s.String() }
 
 // Raw is what a [Provider] fetched.
 type Raw struct {

@@ -37,6 +37,9 @@ type Service struct {
 	// GovNoFIPSPrefix is set where the FIPS endpoint of AWS GovCloud (US) has
 	// the plain name: https://docs.aws.amazon.com/general/latest/gr/ssm.html
 	GovNoFIPSPrefix bool
+	// PlainDualStack is set where the plain endpoint of the old partitions is
+	// dual-stack itself: Secrets Manager's.
+	PlainDualStack bool
 }
 
 // A Client calls one service. It is safe for concurrent use.

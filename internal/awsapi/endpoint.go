@@ -42,6 +42,12 @@ func partitionOf(region string) Partition {
 // PartitionOf returns the partition of a region, for ARNs.
 func PartitionOf(region string) Partition { return partitionOf(region) }
 
+// plainDualStack reports whether the partition is one of those in which a
+// service with PlainDualStack has no endpoint of its own for dual-stack.
+func (p Partition) plainDualStack(fips bool) bool {
+	return p.Name == "aws" || p.Name == "aws-us-gov" || p.Name == "aws-cn" && !fips
+}
+
 var errNoRegion = errors.New("no region: set AWS_REGION or aws.Config.Region")
 
 // resolveEndpoint returns where requests go.
@@ -68,7 +74,7 @@ func (o *Options) resolveEndpoint(s Service) (*url.URL, error) {
 		host += "-fips"
 	}
 	suffix := p.suffix
-	if dual {
+	if dual && !(s.PlainDualStack && p.plainDualStack(fips)) {
 		suffix = p.dualDNS
 	}
 	scheme := "https"

@@ -16,8 +16,6 @@ package secrets
 
 import (
 	"context"
-	"fmt"
-	"reflect"
 	"strings"
 	"time"
 
@@ -29,7 +27,7 @@ import (
 	"github.com/gomiddy/middy/params/internal/fault"
 )
 
-var service = awsapi.Service{ID: "Secrets Manager", Signing: "secretsmanager", Target: "secretsmanager"}
+var service = awsapi.Service{ID: "Secrets Manager", Signing: "secretsmanager", Target: "secretsmanager", PlainDualStack: true}
 
 // Labels that Secrets Manager moves during a rotation.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
@@ -60,17 +58,8 @@ var (
 func From(cfg aws.Config) *Source {
 	c := awsapi.New(service, cfg)
 	return &Source{client: c, cfg: cfg, source: params.Source{
-		Service: "secretsmanager", Region: c.Region(), Endpoint: c.Endpoint(), Identity: identity(c.Credentials()),
+		Service: "secretsmanager", Region: c.Region(), Endpoint: c.Endpoint(), Identity: awsapi.Identity(c.Credentials()),
 	}}
-}
-
-// identity tells apart whose credentials are used, not what they are.
-func identity(p aws.CredentialsProvider) string {
-	v := reflect.ValueOf(p)
-	if v.IsValid() && v.Kind() == reflect.Pointer {
-		return fmt.Sprintf("%s@%x", v.Type(), v.Pointer())
-	}
-	return fmt.Sprintf("%T", p)
 }
 
 // Secret refers to a secret by its name or ARN. "name#a.b" is its field a.b.
