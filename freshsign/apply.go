@@ -72,10 +72,11 @@ func (e *engine) wrapOptions(_ string, options any) {
 		return
 	}
 	provider, _ := field[aws.CredentialsProvider](v, "Credentials")
-	if !set(v, "HTTPSignerV4", &signer{next: sig, engine: e, provider: provider}) {
+	v4a := v.FieldByName("httpSignerV4a").IsValid()
+	if !set(v, "HTTPSignerV4", &signer{next: sig, engine: e, provider: provider, v4a: v4a}) {
 		return
 	}
-	if !v.FieldByName("httpSignerV4a").IsValid() {
+	if !v4a {
 		set(v, "DisableClockSkewCorrection", true)
 	}
 	if client, ok := field[aws.HTTPClient](v, "HTTPClient"); ok {

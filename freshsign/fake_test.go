@@ -53,6 +53,7 @@ type service struct {
 	now    func() time.Time
 	window time.Duration
 	creds  aws.Credentials
+	signer *v4.Signer // derived keys are cached in it by access key alone
 	reply  func(n int, r *http.Request) *answer // replaces the answer to an accepted request; nil answers okBody
 	header http.Header                          // laid over every answer's header
 	noDate bool
@@ -70,7 +71,7 @@ type answer struct {
 }
 
 func newService(now func() time.Time) *service {
-	return &service{now: now, window: 5 * time.Minute, creds: keyPair}
+	return &service{now: now, window: 5 * time.Minute, creds: keyPair, signer: v4.NewSigner()}
 }
 
 func failure(status int, code, message string) *answer {
@@ -138,8 +139,6 @@ func (s *service) counts() (requests, rejects int) {
 	return s.requests, s.rejects
 }
 
-var verifier = v4.NewSigner()
-
 func (s *service) matches(r *http.Request, header http.Header, body []byte, at time.Time) bool {
 	auth := header.Get(authHeader)
 	names := signedHeaders(auth)
@@ -165,7 +164,7 @@ func (s *service) matches(r *http.Request, header http.Header, body []byte, at t
 	url := *r.URL
 	again.URL = &url
 	escape := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = parts[3] == "s3" }
-	if err := verifier.SignHTTP(context.Background(), s.creds, again, hash, parts[3], parts[2], at, escape); err != nil {
+	if err := s.signer.SignHTTP(context.Background(), s.creds, again, hash, parts[3], parts[2], at, escape); err != nil {
 		return false
 	}
 	return again.Header.Get(authHeader) == auth

@@ -47,7 +47,7 @@ func (h *heal) again(ctx context.Context, c *call, in middleware.FinalizeInput, 
 			return out, md, err
 		}
 		open = append(open, incident)
-		if rejected(md) > 1 {
+		if !c.v4a && rejected(md) > 1 { // the SDK has learned to heal by itself
 			limit = min(limit, 1)
 		}
 		if !curable || c.pass >= limit || ctx.Err() != nil || !c.prepare(ctx, incident.Cause, err, in.Request) {

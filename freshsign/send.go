@@ -22,8 +22,7 @@ type transport struct {
 
 // current returns the client, without its idle connections if they became suspect since the last call. The SDK's own
 // client cannot drop them, but a copy of it starts with an empty pool; the old pool's time out by themselves.
-func (t *transport) current() aws.HTTPClient {
-	pool := t.engine.look().pool
+func (t *transport) current(pool uint64) aws.HTTPClient {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if pool != t.pool {
@@ -51,12 +50,13 @@ type sending struct {
 // Do sends the request. Until the connection is handed out nothing has been serialized, so the last moment to sign is
 // GotConn, in HTTP/1.1 and HTTP/2 alike, for first sends and for resends inside net/http.
 func (t *transport) Do(req *http.Request) (*http.Response, error) {
-	client := t.current()
+	now := t.engine.look()
+	client := t.current(now.pool)
 	c := callFrom(req.Context())
 	if c == nil {
 		return client.Do(req)
 	}
-	s := &sending{call: c, start: t.engine.look()}
+	s := &sending{call: c, start: now}
 	s.trace.GotConn = s.gotConn
 	s.req = req.WithContext(httptrace.WithClientTrace(req.Context(), &s.trace))
 	resp, err := client.Do(s.req)

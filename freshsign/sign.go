@@ -40,6 +40,7 @@ type call struct {
 	sig      signature
 	x        exchange
 	provider aws.CredentialsProvider
+	v4a      bool
 
 	refused        bool // a request was held back because its credentials died; at most once a call
 	renewedSession bool // the credentials were renewed; at most once a call
@@ -89,6 +90,7 @@ type signer struct {
 	next     httpSigner
 	engine   *engine
 	provider aws.CredentialsProvider
+	v4a      bool // the SDK corrects skew for this service, in vain: its V4 signatures are made by our clock
 }
 
 func (s *signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Request, hash, service, region string, at time.Time, optFns ...func(*v4.SignerOptions)) error {
@@ -102,7 +104,7 @@ func (s *signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Re
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.provider = s.provider
+	c.provider, c.v4a = s.provider, s.v4a
 	c.sig = signature{
 		signer: s.next, req: r, creds: creds, hash: hash, service: service, region: region,
 		options: optFns, at: now, offset: offset,
