@@ -40,6 +40,11 @@ type Config struct {
 	ChaosSeed         uint64
 	SessionTTL        time.Duration
 	Logger            *slog.Logger
+	// InMemory uses pipes instead of a socket: for a testing/synctest bubble, where
+	// time stands still while a socket waits. Only the clients of
+	// [Emulator.Config] and [Emulator.HTTPClient] reach it then, nothing is reset
+	// by TCP, and every request's address is "pipe".
+	InMemory bool
 	// Seed are secrets by name: the current version's SecretString.
 	Seed map[string]string
 	// SecretsManager is passed to [secretsmanager.New]; Region, AccountID and Now
@@ -63,6 +68,7 @@ type Emulator struct {
 	*emulator.Server
 	secrets    *secretsmanager.Service
 	parameters *ssm.Service
+	memory     *memory // nil for a socket
 }
 
 // Secrets is the emulated Secrets Manager, to set the stage with: Put, Rotate,
@@ -107,10 +113,18 @@ func Open(cfg Config) (*Emulator, error) {
 	if err := e.sow(cfg); err != nil {
 		return nil, errors.Join(err, secrets.Close())
 	}
-	if err := srv.Start(context.Background()); err != nil {
+	if err := e.listen(cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("emulatortest: %w", err), secrets.Close())
 	}
 	return e, nil
+}
+
+func (e *Emulator) listen(cfg Config) error {
+	if !cfg.InMemory {
+		return e.Start(context.Background())
+	}
+	e.memory = newMemory(cfg.TLS)
+	return e.Serve(e.memory)
 }
 
 func (e *Emulator) sow(cfg Config) error {
@@ -158,16 +172,23 @@ func (e *Emulator) ConfigFor(k emulator.KeyPair) aws.Config {
 			return aws.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken, Source: "emulatortest"}, nil
 		}),
 	}
-	if e.CACert() != nil {
+	if e.CACert() != nil || e.memory != nil {
 		cfg.HTTPClient = e.HTTPClient()
 	}
 	return cfg
 }
 
-// HTTPClient is a client that trusts the emulator's certificate and speaks
-// HTTP/2 where the emulator was started with TLS.
-func (e *Emulator) HTTPClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: e.ClientTLS(), ForceAttemptHTTP2: true}}
+// HTTPClient is a new client, with connections of its own, that reaches the
+// emulator, trusts its certificate, and speaks HTTP/2 where TLS is on.
+func (e *Emulator) HTTPClient() *http.Client { return &http.Client{Transport: e.Transport()} }
+
+// Transport is [Emulator.HTTPClient]'s, to be changed before its first use.
+func (e *Emulator) Transport() *http.Transport {
+	t := &http.Transport{TLSClientConfig: e.ClientTLS(), ForceAttemptHTTP2: true}
+	if e.memory != nil {
+		t.DialContext = e.memory.dial
+	}
+	return t
 }
 
 // Setenv sets the environment of the test's process, and what it starts, so
