@@ -117,7 +117,7 @@ func (a *attempt[T]) follow(ctx context.Context, refusal error) error {
 	budget := time.NewTimer(retryBudget)
 	defer budget.Stop()
 	for wait := pollFirst; ; wait = min(2*wait, pollMax) {
-		v.suspect(wait)
+		v.suspect(wait * 2 / 5) // less than the wait before: other goroutines' looks count too
 		value, id, err := v.resolve(ctx)
 		if err != nil {
 			return err

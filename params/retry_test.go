@@ -1,0 +1,366 @@
+package params
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var errLogin = errors.New("password authentication failed")
+
+func isLogin(err error) bool { return errors.Is(err, errLogin) }
+
+// database accepts some passwords, and counts.
+type database struct {
+	mu      sync.Mutex
+	accepts map[string]bool
+	tries   []string
+	took    time.Duration
+}
+
+func accepting(passwords ...string) *database {
+	d := &database{accepts: map[string]bool{}}
+	for _, p := range passwords {
+		d.accepts[p] = true
+	}
+	return d
+}
+
+func (d *database) login(_ context.Context, password string) error {
+	wait(d.took)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tries = append(d.tries, password)
+	if !d.accepts[password] {
+		return errLogin
+	}
+	return nil
+}
+
+func (d *database) set(passwords ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.accepts = accepting(passwords...).accepts
+}
+
+func (d *database) count(password string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.tries {
+		if p == password {
+			n++
+		}
+	}
+	return n
+}
+
+func TestPolicy_RotationLoop(t *testing.T) {
+	t.Run("a good login runs once", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting("p1")
+			v := String(New(plain()), f.ref("a"))
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil || len(db.tries) != 1 {
+				t.Error(err, db.tries)
+			}
+		})
+	})
+	t.Run("another error is returned as it is", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, other := newFake("a", "p1"), errors.New("syntax error")
+			v := String(New(plain()), f.ref("a"))
+			runs := 0
+			err := Retry(t.Context(), v, isLogin, func(context.Context, string) error { runs++; return other })
+			if err != other || runs != 1 {
+				t.Error(err, runs)
+			}
+		})
+	})
+	t.Run("after a rotation the new version is fetched", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting("p1")
+			s := New(plain())
+			v := String(s, f.ref("a"))
+			_ = v.Get(t.Context())
+			f.put("a", "p2")
+			db.set("p2")
+			start := time.Now()
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > 20*time.Millisecond || db.count("p1") != 1 || db.count("p2") != 1 {
+				t.Error(took, db.tries)
+			}
+		})
+	})
+	t.Run("in the window before finishSecret the current version is awaited", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting("p2")
+			v := String(New(plain()), f.ref("a"))
+			time.AfterFunc(3*time.Second, func() { f.put("a", "p2") })
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil || db.count("p1") != 1 {
+				t.Error(err, db.tries)
+			}
+		})
+	})
+	t.Run("AWSPENDING is tried, remembered, and left when current changes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting("p2")
+			f.values["a@AWSPENDING"] = fakeValue{"p2", "9", time.Now()}
+			s := New(plain())
+			v := String(s, f.ref("a").TryStages("AWSPENDING", "AWSPREVIOUS"))
+			start := time.Now()
+			for range 3 {
+				if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if time.Since(start) > 100*time.Millisecond || db.count("p1") != 1 || db.count("p2") != 3 {
+				t.Error(db.tries)
+			}
+			f.values["a"] = fakeValue{"p2", "9", time.Now()} // finishSecret
+			delete(f.values, "a@AWSPENDING")
+			wait(time.Hour)
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil || db.count("p1") != 1 {
+				t.Error(err, db.tries)
+			}
+		})
+	})
+	t.Run("AWSPREVIOUS is tried where AWSPENDING has no value yet", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "new", "a@AWSPREVIOUS", "old"), accepting("old")
+			f.values["a@AWSPREVIOUS"] = fakeValue{"old", "0", time.Now()}
+			v := String(New(plain()), f.ref("a").TryStages("AWSPENDING", "AWSPREVIOUS"))
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
+				t.Error(err, db.tries)
+			}
+		})
+	})
+	t.Run("stages are tried only when asked for", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1", "a@AWSPENDING", "p2"), accepting("p2")
+			v := String(New(plain()), f.ref("a"))
+			if err := Retry(t.Context(), v, isLogin, db.login); !errors.Is(err, ErrLoginRefused) || db.count("p2") != 0 {
+				t.Error(err, db.tries)
+			}
+		})
+	})
+	t.Run("it gives up after 10 s, or with ctx", func(t *testing.T) {
+		for _, tt := range []struct{ ctx, took time.Duration }{{time.Minute, 10 * time.Second}, {3 * time.Second, 3 * time.Second}} {
+			synctest.Test(t, func(t *testing.T) {
+				f, db := newFake("a", "p1"), accepting()
+				v := String(New(plain()), f.ref("a"))
+				ctx, cancel := context.WithTimeout(t.Context(), tt.ctx)
+				defer cancel()
+				start := time.Now()
+				err := Retry(ctx, v, isLogin, db.login)
+				if took := time.Since(start); took-tt.took > 20*time.Millisecond || took < tt.took {
+					t.Error("took", took)
+				}
+				if !errors.Is(err, ErrLoginRefused) || !errors.Is(err, errLogin) || !strings.Contains(err.Error(), "fake:a") {
+					t.Error(err)
+				}
+			})
+		}
+	})
+	t.Run("a refused version is polled with back-off, not hammered", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting()
+			v := String(New(plain()), f.ref("a"))
+			_ = Retry(t.Context(), v, isLogin, db.login)
+			// At 0, 250 ms, 750 ms, 1.75 s, then every 2 s until 10 s, after the first fetch.
+			if n := f.count(); n < 7 || n > 10 {
+				t.Errorf("%d requests in 10 s", n)
+			}
+		})
+	})
+}
+
+// A wrong password for a day must not lock the account: scenario 43.
+func TestPolicy_RotationLoopAttemptsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "wrong"), accepting()
+		v := String(New(plain()), f.ref("a"))
+		for range 24 * 60 * 2 { // every 30 s
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_ = Retry(ctx, v, isLogin, db.login)
+			cancel()
+			wait(30*time.Second - time.Second)
+		}
+		if n := db.count("wrong"); n > 3*24*60 || n == 0 {
+			t.Errorf("%d attempts in a day", n)
+		}
+	})
+}
+
+func TestPolicy_RotationLoopThreeAttemptsAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "wrong"), accepting()
+		v := String(New(plain()), f.ref("a"))
+		try := func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			_ = Retry(ctx, v, isLogin, db.login)
+		}
+		_ = v.Get(t.Context())
+		f.setLatency(0)
+		start := time.Now()
+		for range 10 {
+			try()
+		}
+		if n := db.count("wrong"); n != 3 {
+			t.Fatalf("%d attempts; want 3", n)
+		}
+		wait(time.Until(start.Add(time.Minute - time.Nanosecond)))
+		try()
+		if n := db.count("wrong"); n != 3 {
+			t.Errorf("%d attempts just within the minute", n)
+		}
+		wait(time.Until(start.Add(time.Minute + 10*time.Millisecond)))
+		try()
+		if n := db.count("wrong"); n != 4 {
+			t.Errorf("%d attempts after the minute", n)
+		}
+	})
+}
+
+func TestPolicy_RotationLoopOneGoroutineTriesAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		v := String(New(plain()), f.ref("a"))
+		_ = v.Get(t.Context())
+		f.setLatency(0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		_ = Retry(ctx, v, isLogin, db.login) // now it has been refused once
+		cancel()
+		db.took = 50 * time.Millisecond
+		db.set("p1") // and works again
+		var now, most atomic.Int64
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for range 100 {
+			wg.Go(func() {
+				<-start
+				err := Retry(t.Context(), v, isLogin, func(ctx context.Context, p string) error {
+					most.Store(max(most.Load(), now.Add(1)))
+					defer now.Add(-1)
+					return db.login(ctx, p)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		begun := time.Now()
+		close(start)
+		wg.Wait()
+		// One proves it, then all go at once.
+		if took := time.Since(begun); took != 100*time.Millisecond || most.Load() != 99 {
+			t.Error(took, most.Load())
+		}
+	})
+}
+
+func TestRetryWaiterLeavesWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		v := String(New(plain()), f.ref("a"))
+		_ = v.Get(t.Context())
+		f.setLatency(0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		_ = Retry(ctx, v, isLogin, db.login)
+		cancel()
+		db.took = time.Second
+		go func() { _ = Retry(t.Context(), v, isLogin, db.login) }()
+		synctest.Wait()
+		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		begun := time.Now()
+		if err := Retry(ctx, v, isLogin, db.login); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 10*time.Millisecond {
+			t.Error(err)
+		}
+		wait(time.Minute)
+	})
+}
+
+func TestRetryReleasesItsPlaceWhenTheLoginPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		v := String(New(plain()), f.ref("a"))
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			_ = Retry(ctx, v, isLogin, db.login)
+			cancel()
+		}
+		func() {
+			defer func() { _ = recover() }()
+			_ = Retry(t.Context(), v, isLogin, func(context.Context, string) error { panic("x") })
+		}()
+		db.set("p1")
+		if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRetryWithoutAValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		s := New(plain())
+		run := func(context.Context, string) error { t.Error("it ran"); return nil }
+		if err := Retry(t.Context(), String(s, f.ref("a")), isLogin, run); !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+		if err := Retry(t.Context(), String(s, Ref{}), isLogin, run); err == nil {
+			t.Error("a bad declaration was accepted")
+		}
+		String(s, Ref{}).Suspect() // says nothing, does nothing
+	})
+}
+
+func TestRetryWhenTheValueIsRevokedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		cfg := plain()
+		cfg.Recheck = -1
+		v := String(New(cfg), f.ref("a"))
+		_ = v.Get(t.Context())
+		f.failWith("*", kind(Denied))
+		if err := Retry(t.Context(), v, isLogin, db.login); !errors.Is(err, ErrDenied) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPolicy_RotationWindowWithPendingHasNoFailedOperation(t *testing.T) {
+	// Single user, 60 s between setSecret and finishSecret, opt-in PENDING.
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting("p1")
+		v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
+		time.AfterFunc(10*time.Second, func() {
+			f.mu.Lock()
+			f.values["a@AWSPENDING"] = fakeValue{"p2", "2", time.Now()}
+			f.mu.Unlock()
+			db.set("p2")
+		})
+		time.AfterFunc(70*time.Second, func() {
+			f.mu.Lock()
+			f.values["a"] = fakeValue{"p2", "2", time.Now()}
+			delete(f.values, "a@AWSPENDING")
+			f.mu.Unlock()
+		})
+		for range 1200 { // every 100 ms for two minutes
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
+				t.Fatal(err)
+			}
+			wait(100 * time.Millisecond)
+		}
+		if n := db.count("p1"); n != 100 && n != 101 && n != 102 {
+			t.Error("p1 was tried", n)
+		}
+	})
+}
