@@ -26,7 +26,8 @@ type sleeper struct {
 func (s *sleeper) Do(r *http.Request) (*http.Response, error) {
 	if !s.slept {
 		s.slept = true
-		s.clock.Freeze(5*time.Minute + 10*time.Second)
+		s.clock.Freeze(5*time.Minute + 10*time.Second) // to the service it is late by so much
+		defer s.clock.Reset()                          // and what follows is on time
 	}
 	return http.DefaultClient.Do(r)
 }
@@ -43,7 +44,6 @@ func Example() {
 		return
 	}
 	for _, protect := range []func(*aws.Config){func(*aws.Config) {}, freshsign.Apply} {
-		server.Clock().Reset()
 		key := server.Session()
 		cfg := aws.Config{Region: server.Region(), BaseEndpoint: aws.String(server.URL()), HTTPClient: &sleeper{clock: server.Clock()},
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
