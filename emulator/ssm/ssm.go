@@ -36,7 +36,7 @@ import (
 // Defaults of [Config].
 const (
 	DefaultRegion    = "us-east-1"
-	DefaultAccountID = "000000000000"
+	DefaultAccountID = "123456789012"
 )
 
 // Config configures [New]. The zero value is a working service in memory.
@@ -44,7 +44,7 @@ type Config struct {
 	// Region is used by the Go helpers and by calls that name none.
 	// Default: us-east-1.
 	Region string
-	// AccountID is used as Region is. Twelve digits. Default: 000000000000.
+	// AccountID is used as Region is. Twelve digits. Default: 123456789012.
 	AccountID string
 	// Now is the clock for the Go helpers and for calls that carry no time.
 	// Default: time.Now.
