@@ -23,6 +23,9 @@ const (
 	// with no delay until the rule is removed. It is what a client meets that slept
 	// with an answer in its socket.
 	FrozenResponse Effect = "frozen-response"
+	// HalfResponse sends the headers and half of the body, and holds the rest for
+	// Delay; with no delay until the rule is removed.
+	HalfResponse Effect = "half-response"
 	// Throttle answers ThrottlingException, 400.
 	Throttle Effect = "throttle"
 	// InternalError answers InternalServiceError, 500.
@@ -49,7 +52,7 @@ const (
 	AgeHeader Effect = "age-header"
 )
 
-var effects = []Effect{Latency, SlowResponse, FrozenResponse, Throttle, InternalError, Unavailable, Reset, ResetResponse,
+var effects = []Effect{Latency, SlowResponse, FrozenResponse, HalfResponse, Throttle, InternalError, Unavailable, Reset, ResetResponse,
 	BlackHole, Outage, ExpiredToken, SpuriousSignature, NoDate, AgeHeader}
 
 // A Rule says which requests meet an effect. The zero value of every field but

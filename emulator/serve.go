@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -65,15 +66,31 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, r: r, began: time.Now()}
 	x.rec = Record{ID: s.records.begin(), RequestID: requestID(), Received: s.clock.Now(), ReceivedReal: x.began.Round(0), Proto: r.Proto, RemoteAddr: r.RemoteAddr}
 	a := x.run()
+	if half := find(x.rules, HalfResponse); half != nil && !a.dropped {
+		n := len(a.body) / 2
+		a.send(w, a.body[:n])
+		_ = http.NewResponseController(w).Flush() // a writer that cannot flush sends at the end
+		a.dropped = x.hold(half, half.Delay) != nil
+		x.finish(a)
+		if a.dropped {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = w.Write(a.body[n:])
+		return
+	}
 	x.finish(a)
 	if a.dropped {
 		reset(r.Context())
 	}
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
+	a.send(w, a.body)
+}
+
+// send writes the answer with that much of its body. A client that is gone by
+// then has the loss, and nobody else.
+func (a *answer) send(w http.ResponseWriter, body []byte) {
+	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // the client's loss
+	_, _ = w.Write(body)
 }
 
 func sameOrigin(origin string, r *http.Request) bool {
