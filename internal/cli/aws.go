@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,9 @@ import (
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
+	"github.com/gomiddy/middy/emulator/seed"
+	"github.com/gomiddy/middy/emulator/ssm"
+	"github.com/gomiddy/middy/emulator/sts"
 )
 
 // localAWS is what stands behind the function.
@@ -20,6 +24,8 @@ type localAWS struct {
 	seedFile        string
 	env             []string // what points the SDK at it
 	credentials     runtimeapi.Credentials
+	secrets         *secretsmanager.Service
+	parameters      *ssm.Service
 	close           func() error
 }
 
@@ -42,45 +48,77 @@ func findSeed(cfg *devConfig, p *program) (string, error) {
 	return "", nil
 }
 
-// startAWS starts the emulator with its services and fills it.
+// startAWS starts the emulator with its services and fills it from the seed.
 func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter) (*localAWS, error) {
 	seedFile, err := findSeed(cfg, p)
 	if err != nil {
 		return nil, err
 	}
 	server := emulator.New(emulator.Config{})
-	secrets := secretsmanager.New(secretsmanager.Config{
-		Region:    server.Region(),
-		AccountID: server.AccountID(),
-		Now:       server.Clock().Now,
-		Dir:       under(cfg.data, "secretsmanager"),
+	a := &localAWS{seedFile: seedFile, region: server.Region(), account: server.AccountID()}
+	a.secrets = secretsmanager.New(secretsmanager.Config{
+		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "secretsmanager"),
 	})
-	server.Register(secrets)
-	if err := secrets.Open(); err != nil {
+	a.parameters = ssm.New(ssm.Config{
+		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "ssm"), Secrets: a.secrets,
+	})
+	if err := errors.Join(a.secrets.Open(), a.parameters.Open()); err != nil {
 		return nil, failf("--data %s cannot be used: %s", cfg.data, clean(err))
 	}
+	if err := a.sow(); err != nil {
+		return nil, errors.Join(err, a.secrets.Close())
+	}
+	server.Register(a.secrets)
+	server.Register(a.parameters)
+	server.Register(sts.New(sts.Config{Credentials: server.Credentials()}))
 	// Not ctx: on Ctrl-C the function still has what it needs to end well.
 	if err := server.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, failf("the emulated AWS does not start: %s", clean(err))
 	}
 	unsubscribe := server.Subscribe(r.refused)
 	session := server.Session()
-	a := &localAWS{
-		url: server.URL(), summary: "Secrets Manager, Parameter Store, STS", seedFile: seedFile,
-		region: server.Region(), account: server.AccountID(),
-		env:         endpointsOnly(server.Env()),
-		credentials: runtimeapi.Credentials{AccessKeyID: session.AccessKeyID, SecretAccessKey: session.SecretAccessKey, SessionToken: session.SessionToken},
-	}
+	a.url = server.URL()
+	a.env = endpointsOnly(server.Env())
+	a.credentials = runtimeapi.Credentials{AccessKeyID: session.AccessKeyID, SecretAccessKey: session.SecretAccessKey, SessionToken: session.SessionToken}
 	a.close = func() error {
 		unsubscribe()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		return errors.Join(server.Close(ctx), secrets.Close())
-	}
-	if seedFile != "" {
-		a.summary += ", filled from " + shorten(seedFile)
+		return errors.Join(server.Close(ctx), a.secrets.Close())
 	}
 	return a, nil
+}
+
+// sow fills the services from the seed file, if there is one. It may be called
+// again when the file has changed.
+func (a *localAWS) sow() error {
+	a.summary = "Secrets Manager, Parameter Store, STS"
+	if a.seedFile == "" {
+		return nil
+	}
+	s, err := seed.Load(a.seedFile)
+	if err == nil {
+		err = s.Apply(a.secrets, a.parameters)
+	}
+	if bad, ok := errors.AsType[*seed.FileError](err); ok {
+		var lines []string
+		for _, p := range bad.Problems {
+			lines = append(lines, fmt.Sprintf("%s:%d: %s", shorten(a.seedFile), p.Line, p.Text))
+		}
+		return &failure{text: "the seed file " + shorten(a.seedFile) + " cannot be used; mend what is listed", detail: strings.Join(lines, "\n"), err: err}
+	}
+	if err != nil {
+		return failf("the seed file %s cannot be used: %s", shorten(a.seedFile), clean(err))
+	}
+	a.summary += fmt.Sprintf("; %s and %s from %s", count(len(s.SecretNames()), "secret"), count(len(s.ParameterNames()), "parameter"), shorten(a.seedFile))
+	return nil
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func under(dir, name string) string {

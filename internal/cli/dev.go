@@ -199,7 +199,8 @@ func (s *session) shutdown() {
 }
 
 func (s *session) listenAndServe(l net.Listener) (stop func()) {
-	srv := &http.Server{Handler: guard(s.doors()), ReadHeaderTimeout: 10 * time.Second}
+	doors, end := s.doors()
+	srv := &http.Server{Handler: guard(doors), ReadHeaderTimeout: 10 * time.Second}
 	var served sync.WaitGroup
 	served.Go(func() { _ = srv.Serve(l) }) // it ends with ErrServerClosed, by stop
 	return func() {
@@ -209,6 +210,7 @@ func (s *session) listenAndServe(l net.Listener) (stop func()) {
 			_ = srv.Close()
 		}
 		served.Wait()
+		end()
 	}
 }
 
@@ -259,7 +261,11 @@ func (s *session) watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case name := <-w.changed:
-			if s.isSetting(name) {
+			switch {
+			case same(name, s.aws.seedFile):
+				s.report.seeded(s.aws.seedFile, s.aws.sow())
+				continue
+			case same(name, s.cfg.envFile):
 				s.report.settingChanged(name)
 				continue
 			}
@@ -271,13 +277,10 @@ func (s *session) watch(ctx context.Context) error {
 	}
 }
 
-func (s *session) isSetting(name string) bool {
-	for _, f := range []string{s.aws.seedFile, s.cfg.envFile} {
-		if abs, err := filepath.Abs(f); f != "" && err == nil && abs == name {
-			return true
-		}
-	}
-	return false
+// same says whether the watcher's absolute name is that of a file, which may be "".
+func same(name, file string) bool {
+	abs, err := filepath.Abs(file)
+	return file != "" && err == nil && abs == name
 }
 
 // rebuild swaps a good build in and says why a bad one was not.

@@ -288,7 +288,7 @@ func TestDevSaysInOneSentenceWhyItDoesNotStart(t *testing.T) {
 		{"a function that exits in init", []string{"--port", "0", exits.dir}, exitFailed, []string{exits.dir + " does not start", "exit status 3", "the database is missing"}},
 		{"a library", []string{"--port", "0", "./testdata/library"}, exitFailed, []string{"is package library, not a program"}},
 		{"a missing seed", []string{"--port", "0", "--seed", "none.yaml", "./testdata/orders"}, exitFailed, []string{"--seed cannot be read", "none.yaml"}},
-		{"a wrong seed", []string{"--port", "0", wrong.dir}, exitFailed, []string{"seed.yaml"}},
+		{"a wrong seed", []string{"--port", "0", wrong.dir}, exitFailed, []string{"the seed file " + wrong.dir + "/seed.yaml cannot be used", "seed.yaml:1: "}},
 		{"a reserved variable", []string{"--env", "AWS_REGION=x", "./testdata/orders"}, exitFailed, []string{"AWS_REGION is reserved by Lambda"}},
 		{"a missing env file", []string{"--env-file", "none", "./testdata/orders"}, exitFailed, []string{"--env-file cannot be read"}},
 		{"a door that does not exist", []string{"--front", "alb", "./testdata/orders"}, exitUsage, []string{"--front alb is not a door"}},
@@ -312,6 +312,44 @@ func TestDevSaysInOneSentenceWhyItDoesNotStart(t *testing.T) {
 				t.Errorf("a stack trace at the user:\n%s", all)
 			}
 		})
+	}
+}
+
+// The first line of the README, held: the example answers, its secret is read from
+// the emulated AWS, and what it prints does not have it.
+func TestDevRunsTheOrdersExample(t *testing.T) {
+	d := startDev(t, "../../examples/orders")
+	ready := d.await("ready")
+	if ready["initMs"].(float64) > 3000 {
+		t.Errorf("init took %v ms; the first answer is promised within 3 s of the build", ready["initMs"])
+	}
+	d.await("watching")
+	if status, body := d.get("/orders/42"); status != 200 || !strings.Contains(body, `"id":"42"`) {
+		t.Errorf("GET /orders/42 answers %d %s, want 200 and the id", status, body)
+	}
+	for {
+		e := d.await("log")
+		if text := e["text"].(string); strings.Contains(text, "not-a-real-password") {
+			t.Errorf("a log line has the secret: %s", text)
+		} else if strings.Contains(text, "order read") {
+			break
+		}
+	}
+}
+
+func TestDevLoadsAChangedSeedAndKeepsTheOldOneWhenItIsWrong(t *testing.T) {
+	f := newFunction(t)
+	f.write("seed.yaml", "secrets:\n  a: one\n")
+	d := startDev(t, f.dir)
+	d.await("ready")
+	d.await("watching")
+	f.write("seed.yaml", "secrets:\n  a: two\n  b: {value: 1, nonsense: 2}\n")
+	if e := d.await("seeded"); !strings.Contains(fmt.Sprint(e["detail"]), "nonsense") {
+		t.Errorf("a wrong seed is told as %v, want the name of what is wrong", e)
+	}
+	f.write("seed.yaml", "secrets:\n  a: two\n")
+	if e := d.await("seeded"); e["message"] != nil {
+		t.Errorf("a good seed is told as %v", e)
 	}
 }
 

@@ -13,39 +13,7 @@ import (
 	"github.com/gomiddy/middy/web"
 )
 
-// doors are the function's HTTP front door and Lambda's Invoke API on one port.
-func (s *session) doors() http.Handler {
-	fn := reported{s.fn, s.report}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
-		if err != nil {
-			http.Error(w, `{"message":"Request Entity Too Large"}`, http.StatusRequestEntityTooLarge)
-			return
-		}
-		if isLambdaAPI(r.URL.Path) {
-			invokeAPI(w, r, fn, body)
-			return
-		}
-		httpAPI(w, r, fn, body)
-	})
-}
-
-func invokeAPI(w http.ResponseWriter, r *http.Request, fn invoker, body []byte) {
-	resp, err := fn.Invoke(r.Context(), runtimeapi.Request{Payload: body})
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]string{"Type": "User", "message": clean(err)})
-		return
-	}
-	w.Header().Set("X-Amzn-Requestid", resp.RequestID)
-	w.Header().Set("X-Amz-Executed-Version", resp.ExecutedVersion)
-	if resp.FunctionError != "" {
-		w.Header().Set("X-Amz-Function-Error", resp.FunctionError)
-	}
-	_, _ = w.Write(resp.Payload)
-}
-
-func httpAPI(w http.ResponseWriter, r *http.Request, fn invoker, body []byte) {
+func httpAPI(w http.ResponseWriter, r *http.Request, fn runtimeapi.Invoker, body []byte) {
 	now := time.Now()
 	e := web.Request{Version: "2.0", RouteKey: "$default", RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, Headers: map[string]string{"host": r.Host}}
 	for name, values := range r.Header {

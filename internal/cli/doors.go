@@ -1,10 +1,38 @@
 package cli
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/gomiddy/middy/emulator/lambda"
+	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
+
+// doors are the function's HTTP front door and Lambda's Invoke API on one port.
+// end drops asynchronous invocations that wait for a retry.
+func (s *session) doors() (h http.Handler, end func()) {
+	fn := reported{s.fn, s.report}
+	api := lambda.Handler(func(name string) runtimeapi.Invoker {
+		if name == s.program.Name || name == "" {
+			return fn
+		}
+		return nil
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if lambda.Match(r) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
+		if err != nil {
+			http.Error(w, `{"message":"Request Entity Too Large"}`, http.StatusRequestEntityTooLarge)
+			return
+		}
+		httpAPI(w, r, fn, body)
+	}), api.Close
+}
 
 // guard refuses what a web page in the developer's browser could send: another
 // Host (DNS rebinding), and for Lambda's own API any Origin. The front door takes
@@ -14,7 +42,7 @@ func guard(next http.Handler) http.Handler {
 		switch {
 		case !loopbackHost(r.Host):
 			http.Error(w, "middy dev answers to localhost only", http.StatusForbidden)
-		case isLambdaAPI(r.URL.Path) && r.Header.Get("Origin") != "":
+		case lambda.Match(r) && r.Header.Get("Origin") != "":
 			http.Error(w, "the Invoke API of middy dev does not answer web pages", http.StatusForbidden)
 		default:
 			next.ServeHTTP(w, r)
@@ -33,10 +61,4 @@ func loopbackHost(hostport string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-// isLambdaAPI tells Lambda's own paths from the function's.
-// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-func isLambdaAPI(path string) bool {
-	return strings.HasPrefix(path, "/2015-03-31/functions/") || strings.HasPrefix(path, "/2021-11-15/functions/")
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,8 +29,8 @@ func iamCommand() command {
 		args:    "./pkg",
 		summary: "the least policy for what the function declares",
 		help: `Builds the function, asks it which secrets, parameters and other values its
-middlewares declare, and prints the IAM policy that allows just that. The
-function calls nothing and needs no credentials for it. The reasons go to
+middlewares declare, and prints the IAM policy that allows just that, for the
+region in AWS_REGION (without one, us-east-1). The function calls nothing and needs no credentials for it. The reasons go to
 stderr, so that the output can be redirected:
 
   middy iam ./examples/orders > policy.json`,
@@ -110,15 +111,20 @@ func describe(ctx context.Context, a *app, arg, tags string) (*middy.Manifest, e
 	if err != nil {
 		return nil, err
 	}
-	return askManifest(ctx, arg, binary)
+	return askManifest(ctx, a.region(), arg, binary)
 }
 
-func askManifest(ctx context.Context, arg, binary string) (*middy.Manifest, error) {
+// region is what the policy is for: the one of the user's environment.
+func (a *app) region() string {
+	return cmp.Or(a.env.get("AWS_REGION"), a.env.get("AWS_DEFAULT_REGION"), "us-east-1")
+}
+
+func askManifest(ctx context.Context, region, arg, binary string) (*middy.Manifest, error) {
 	limited, cancel := context.WithTimeout(ctx, describeLimit)
 	defer cancel()
 	cmd := exec.CommandContext(limited, binary)
 	// A clean environment: no credentials, no Runtime API, nothing of the user's.
-	cmd.Env = []string{middy.DescribeEnv + "=1", "TZ=:UTC", "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true"}
+	cmd.Env = []string{middy.DescribeEnv + "=1", "TZ=:UTC", "AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true"}
 	cmd.WaitDelay = time.Second
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limitedBuffer{Buffer: &out}, &limitedBuffer{Buffer: &errs}

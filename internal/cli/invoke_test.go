@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// lambda is the Invoke API with one canned answer.
-func lambda(t *testing.T, status int, header map[string]string, body string) (url string, got *string) {
+// invokeAPI is the Invoke API with one canned answer.
+func invokeAPI(t *testing.T, status int, header map[string]string, body string) (url string, got *string) {
 	t.Helper()
 	got = new(string)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func lambda(t *testing.T, status int, header map[string]string, body string) (ur
 }
 
 func TestInvokePrintsTheResult(t *testing.T) {
-	url, got := lambda(t, 200, nil, `{"id":"42"}`)
+	url, got := invokeAPI(t, 200, nil, `{"id":"42"}`)
 	r := runWith(t, `{"order":42}`, "invoke", "--event", "-", "--url", url, "orders")
 	r.wantCode(exitOK)
 	if r.stdout != "{\"id\":\"42\"}\n" || r.stderr != "" {
@@ -40,7 +40,7 @@ func TestInvokePrintsTheResult(t *testing.T) {
 }
 
 func TestInvokeFailsWithTheFunctionsError(t *testing.T) {
-	url, _ := lambda(t, 200, map[string]string{"X-Amz-Function-Error": "Unhandled"}, `{"errorType":"OrderRejected","errorMessage":"order 42 was rejected"}`)
+	url, _ := invokeAPI(t, 200, map[string]string{"X-Amz-Function-Error": "Unhandled"}, `{"errorType":"OrderRejected","errorMessage":"order 42 was rejected"}`)
 	r := run(t, "invoke", "--url", url)
 	r.wantCode(exitFailed)
 	if want := "the function failed: OrderRejected: order 42 was rejected"; !strings.Contains(r.stderr, want) {
@@ -88,7 +88,7 @@ func TestInvokeSaysWhenNothingAnswers(t *testing.T) {
 	if want := "start the function with `middy dev ./pkg`"; !strings.Contains(r.stderr, want) {
 		t.Errorf("stderr %q, want %q", r.stderr, want)
 	}
-	url, _ := lambda(t, 404, nil, `{"Type":"User","message":"Function not found: nope"}`)
+	url, _ := invokeAPI(t, 404, nil, `{"Type":"User","message":"Function not found: nope"}`)
 	r = run(t, "invoke", "--url", url, "nope")
 	r.wantCode(exitFailed)
 	if want := "function nope was not called: Function not found: nope"; !strings.Contains(r.stderr, want) {

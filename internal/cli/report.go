@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -123,6 +124,26 @@ func (r *reporter) settingChanged(name string) {
 	r.say(yellow, "warn", "%s", text)
 }
 
+// seeded reports that a changed seed file was read.
+func (r *reporter) seeded(file string, err error) {
+	detail, text := "", ""
+	if err != nil {
+		text = err.Error() + "; secrets and parameters stay as they are"
+		if f, ok := errors.AsType[*failure](err); ok {
+			detail = f.detail
+		}
+	}
+	if r.ui.json {
+		r.emit(devEvent{Type: "seeded", File: shorten(file), Message: text, Detail: detail})
+		return
+	}
+	if err != nil {
+		r.say(red, "broken", "%s\n%s", text, indent(detail))
+		return
+	}
+	r.say(green, "seed", "%s is loaded; the function sees it when its values are due", shorten(file))
+}
+
 func (r *reporter) unchanged() {
 	if r.ui.json {
 		r.emit(devEvent{Type: "build.unchanged"})
@@ -218,14 +239,9 @@ func (r *reporter) lastWords() string {
 
 func short(requestID string) string { return requestID[:min(8, len(requestID))] }
 
-// An invoker is a *runtimeapi.Function, or something around one.
-type invoker interface {
-	Invoke(ctx context.Context, req runtimeapi.Request) (*runtimeapi.Response, error)
-}
-
 // reported is the function as the doors see it.
 type reported struct {
-	fn invoker
+	fn runtimeapi.Invoker
 	r  *reporter
 }
 
