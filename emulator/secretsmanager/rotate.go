@@ -411,6 +411,9 @@ func (s *Service) do(ctx context.Context, arn, operation string, in map[string]a
 }
 
 func isNotFound(err error) bool {
+	if err == nil {
+		return false
+	}
 	code, _ := errorParts(err)
-	return err != nil && code == "ResourceNotFoundException"
+	return code == "ResourceNotFoundException"
 }
