@@ -20,6 +20,7 @@ const (
 	containerExpiryWindow = 5 * time.Minute
 	containerTimeout      = 5 * time.Second
 	containerAttempts     = 3
+	containerPause        = 50 * time.Millisecond // after the first attempt, twice that after the second
 	containerMaxBytes     = 64 << 10
 	containerHost         = "http://169.254.170.2"
 )
@@ -62,13 +63,25 @@ func (c *container) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		if err == nil {
 			return creds, nil
 		}
-		if !again || attempt == containerAttempts || ctx.Err() != nil {
+		if !again || attempt == containerAttempts || !pause(ctx, time.Duration(attempt)*containerPause) {
 			return aws.Credentials{}, &EnvError{
 				Problem: "the container credentials endpoint gave no credentials",
 				Advice:  "check AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI and the authorization token",
 				Err:     err,
 			}
 		}
+	}
+}
+
+// pause waits, and reports whether it was allowed to.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -53,7 +53,7 @@ type service struct {
 	now    func() time.Time
 	window time.Duration
 	creds  aws.Credentials
-	signer *v4.Signer // derived keys are cached in it by access key alone
+	signer *v4.Signer                           // derived keys are cached in it by access key alone
 	reply  func(n int, r *http.Request) *answer // replaces the answer to an accepted request; nil answers okBody
 	header http.Header                          // laid over every answer's header
 	noDate bool
@@ -163,8 +163,10 @@ func (s *service) matches(r *http.Request, header http.Header, body []byte, at t
 	}
 	url := *r.URL
 	again.URL = &url
+	creds := s.creds
+	creds.SessionToken = header.Get(tokenHeader) // whichever, if it was signed
 	escape := func(o *v4.SignerOptions) { o.DisableURIPathEscaping = parts[3] == "s3" }
-	if err := s.signer.SignHTTP(context.Background(), s.creds, again, hash, parts[3], parts[2], at, escape); err != nil {
+	if err := s.signer.SignHTTP(context.Background(), creds, again, hash, parts[3], parts[2], at, escape); err != nil {
 		return false
 	}
 	return again.Header.Get(authHeader) == auth
@@ -179,6 +181,7 @@ type wire struct {
 	read       func()       // after the service answered, before the client reads
 	beforeSend func(*http.Request)
 	info       httptrace.GotConnInfo
+	afterConn  func() error // the connection may have been closed in GotConn
 }
 
 func (w *wire) Do(r *http.Request) (*http.Response, error) {
@@ -195,6 +198,11 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	}
 	if t := httptrace.ContextClientTrace(r.Context()); t != nil && t.GotConn != nil {
 		t.GotConn(w.info)
+	}
+	if w.afterConn != nil {
+		if err := w.afterConn(); err != nil {
+			return nil, err
+		}
 	}
 	header := r.Header.Clone() // serialized
 	var body []byte
