@@ -26,3 +26,13 @@ lint: ## staticcheck and golangci-lint, at pinned versions
 .PHONY: bench
 bench: ## benchmarks that run us and the peer, and print the ratio
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: soak
+soak: ## the long runs: a million schedules, hours of freezes
+	FRESHSIGN_SCHEDULES=1000000 $(GO) test -timeout 60m -run 'Schedule' -v ./freshsign
+	MIDDY_SOAK=1 $(GO) test -timeout 60m -v ./conformance/freeze
+
+.PHONY: mutate
+mutate: ## change one comparison at a time in freshsign and the cache policy; a test must fail
+	$(GO) run ./internal/mutate ./freshsign
+	$(GO) run ./internal/mutate ./params
