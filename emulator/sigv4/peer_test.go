@@ -412,3 +412,101 @@ func TestBodyIsBounded(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestClaimIsReadWithoutASecret(t *testing.T) {
+	c, err := sigv4.Parse(overWire(t, baseSpec().signed(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.AccessKeyID != "ASIAPEER" || c.Date != "20260228" || c.Region != peerRegion || c.Service != peerService || c.Terminator != "aws4_request" || c.Presigned {
+		t.Errorf("claim %+v", c)
+	}
+	c, err = sigv4.Parse(overWire(t, baseSpec().presigned(t)))
+	if err != nil || !c.Presigned || c.Expires != 10*time.Minute {
+		t.Errorf("presigned claim %+v, %v", c, err)
+	}
+}
+
+// TestAbsoluteTargetsAreTheSameRequest: a client behind a proxy writes the whole
+// URL into the request line.
+func TestAbsoluteTargetsAreTheSameRequest(t *testing.T) {
+	for _, tc := range []struct{ path, target string }{{"/a/b", "http://sm.example:8443/a/b?x=1"}, {"/", "http://sm.example:8443?x=1"}} {
+		s := baseSpec()
+		s.path, s.query = tc.path, "x=1"
+		r := overWire(t, s.signed(t))
+		r.RequestURI = tc.target
+		if _, err := peerVerifier(peerTime).Verify(r, peerEndpoint); err != nil {
+			t.Errorf("%s: %v", tc.target, err)
+		}
+	}
+}
+
+func TestUnsignedPayloadWhereItIsAccepted(t *testing.T) {
+	for _, declared := range []string{"UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"} {
+		r := baseSpec().request(t)
+		r.Header.Set("X-Amz-Content-Sha256", declared)
+		if err := v4.NewSigner().SignHTTP(t.Context(), peerCreds(), r, declared, peerService, peerRegion, peerTime); err != nil {
+			t.Fatal(err)
+		}
+		r = overWire(t, r)
+		at := peerEndpoint
+		at.UnsignedPayload = true
+		id, err := peerVerifier(peerTime).Verify(r, at)
+		if err != nil || id.Payload == sigv4.Signed {
+			t.Errorf("%s: %+v, %v", declared, id, err)
+		}
+		if _, err := peerVerifier(peerTime).Verify(r, peerEndpoint); reasonOf(asRefusal(err)) != sigv4.Payload {
+			t.Errorf("%s where it is not accepted: %v", declared, err)
+		}
+	}
+}
+
+func asRefusal(err error) *sigv4.Error {
+	e, _ := errors.AsType[*sigv4.Error](err)
+	return e
+}
+
+func TestWindowsOfServices(t *testing.T) {
+	for service, want := range map[string]time.Duration{"secretsmanager": 5 * time.Minute, "sts": 15 * time.Minute, "s3": 15 * time.Minute} {
+		if got := sigv4.WindowOf(service); got != want {
+			t.Errorf("%s: %s", service, got)
+		}
+	}
+	r := func() *http.Request { return overWire(t, baseSpec().signed(t)) }
+	k := peerCreds()
+	lookup := func(string) (sigv4.Credentials, bool) {
+		return sigv4.Credentials{Secret: k.SecretAccessKey, SessionToken: k.SessionToken}, true
+	}
+	never := sigv4.New(sigv4.Config{Lookup: lookup, Window: -1})
+	if _, err := never.Verify(r(), peerEndpoint); err != nil {
+		t.Errorf("negative window: %v", err)
+	}
+	if _, err := sigv4.New(sigv4.Config{}).Verify(r(), peerEndpoint); err == nil {
+		t.Error("the zero config accepted somebody")
+	}
+}
+
+func TestDebugShowsWhatShouldHaveBeenSigned(t *testing.T) {
+	s := baseSpec()
+	k := s.creds
+	s.creds.SecretAccessKey += "x"
+	v := sigv4.New(sigv4.Config{Debug: true, Now: func() time.Time { return peerTime }, Lookup: func(string) (sigv4.Credentials, bool) {
+		return sigv4.Credentials{Secret: k.SecretAccessKey, SessionToken: k.SessionToken}, true
+	}})
+	_, err := v.Verify(overWire(t, s.signed(t)), peerEndpoint)
+	if err == nil || !strings.Contains(err.Error(), "The Canonical String for this request should have been\n'POST\n/a%2520b/c\na=%20x%2F&a=1&b=2\n") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestS3Vocabulary(t *testing.T) {
+	s := baseSpec()
+	s.service = "s3"
+	s.at = s.at.Add(-16 * time.Minute)
+	_, err := peerVerifier(peerTime).Verify(overWire(t, s.signed(t)), sigv4.Endpoint{Service: "s3", Regions: []string{peerRegion}})
+	e := asRefusal(err)
+	if e == nil || e.Code(sigv4.S3) != "RequestTimeTooSkewed" || e.Status(sigv4.S3) != 403 ||
+		e.Message(sigv4.S3) != "The difference between the request time and the current time is too large." {
+		t.Errorf("got %v", err)
+	}
+}

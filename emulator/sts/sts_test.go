@@ -76,7 +76,9 @@ func TestLimitsInAWSsWords(t *testing.T) {
 		"too long": {func(in *client.AssumeRoleInput) { in.DurationSeconds = aws.Int32(43201) }, "ValidationError", "Member must have value less than or equal to 43200"},
 		"longer than the role allows": {func(in *client.AssumeRoleInput) { in.DurationSeconds = aws.Int32(7201) }, "ValidationError",
 			"The requested DurationSeconds exceeds the MaxSessionDuration set for this role."},
-		"two wrongs": {func(in *client.AssumeRoleInput) { in.DurationSeconds, in.RoleSessionName = aws.Int32(1), aws.String("x") }, "ValidationError",
+		"two wrongs": {func(in *client.AssumeRoleInput) {
+			in.DurationSeconds, in.RoleSessionName = aws.Int32(1), aws.String("x")
+		}, "ValidationError",
 			"2 validation errors detected: Value 'x' at 'roleSessionName' failed to satisfy constraint: Member must have length greater than or equal to 2; Value '1'"},
 		"session name with a space": {func(in *client.AssumeRoleInput) { in.RoleSessionName = aws.String("a b") }, "ValidationError", `regular expression pattern: [\w+=,.@-]*`},
 		"not a role":                {func(in *client.AssumeRoleInput) { in.RoleArn = aws.String("arn:aws:iam::210987654321:user/x") }, "ValidationError", "arn:aws:iam::210987654321:user/x is invalid"},
