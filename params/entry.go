@@ -51,7 +51,11 @@ func (e *entry) settings(r Ref) {
 	if first := e.ttl < 0; first {
 		e.ttl, e.maxStale = ttl, stale
 	} else {
+		stricter := ttl < e.ttl || stale < e.maxStale
 		e.ttl, e.maxStale = min(e.ttl, ttl), min(e.maxStale, stale)
+		if stricter {
+			e.tighten()
+		}
 	}
 	e.required = e.required || r.required
 	e.rotation = e.rotation || r.rotation
@@ -61,6 +65,19 @@ func (e *entry) settings(r Ref) {
 	if len(e.fallback) == 0 {
 		e.fallback = r.fallback
 	}
+}
+
+// tighten applies a stricter declaration to the value that is there.
+func (e *entry) tighten() {
+	if e.state.Load().raw == nil {
+		return
+	}
+	e.change(func(st *state) {
+		st.expires = min(st.expires, st.confirmed+int64(e.ttl))
+		st.refreshAt = min(st.refreshAt, st.expires)
+		st.hard = min(st.hard, st.confirmed+int64(e.maxStale))
+	})
+	e.store.due(0)
 }
 
 // change replaces the state. The caller holds e.mu; edit gets a copy.
