@@ -1,0 +1,251 @@
+package freshsign
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+)
+
+func TestTheClocksDisagreeFromASecondOn(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		wall, mono time.Duration
+		epoch      uint64
+		pool       uint64
+	}{
+		{0, 0, 0, 0},
+		{time.Second, 0, 0, 0},
+		{time.Second + ms, 0, 1, 1},
+		{0, time.Second, 0, 0},
+		{0, time.Second + ms, 1, 1},
+		{-time.Second, 0, 0, 0},
+		{-time.Second - ms, 0, 1, 1},
+		{time.Minute, time.Minute, 0, 0},
+		{time.Minute + ms, time.Minute + ms, 0, 1},
+		{9 * time.Hour, 9 * time.Hour, 0, 1},
+		{9 * time.Hour, time.Second, 1, 1},
+	} {
+		v := newVirtual()
+		e := newEngine(Config{Clock: v.read})
+		e.look()
+		e.offset = offset{value: time.Hour}
+		v.move(c.wall, c.mono)
+		m := e.look()
+		if m.epoch != c.epoch || m.pool != c.pool {
+			t.Errorf("wall %v, mono %v: epoch %d, pool %d; want %d, %d", c.wall, c.mono, m.epoch, m.pool, c.epoch, c.pool)
+		}
+		if forgotten := e.shift() == 0; forgotten != (c.epoch > 0) {
+			t.Errorf("wall %v, mono %v: offset forgotten: %v", c.wall, c.mono, forgotten)
+		}
+		if again := e.look(); again != m {
+			t.Errorf("a second look sees %v, not %v", again, m)
+		}
+	}
+}
+
+func TestALookThatComesLateChangesNothing(t *testing.T) {
+	v := newVirtual()
+	e := newEngine(Config{Clock: v.read})
+	v.move(time.Minute, time.Minute)
+	last := e.look()
+	v.move(-time.Minute, -time.Millisecond)
+	if m := e.look(); m.epoch != 0 || e.last != last {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestMomentsCarryNoMonotonicReading(t *testing.T) {
+	e := newEngine(Config{})
+	if m := e.look(); m.wall != m.wall.Round(0) || m.wall.IsZero() {
+		t.Error(m.wall)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	e := newEngine(Config{})
+	if e.Window != 5*time.Minute || e.strong() != 4*time.Minute || e.MaxHeals != 3 || e.err != nil {
+		t.Errorf("%+v", e)
+	}
+	if e = newEngine(Config{Window: 10 * time.Second, MaxHeals: -1}); e.strong() != 8*time.Second || e.MaxHeals != -1 {
+		t.Errorf("%+v", e)
+	}
+	if newEngine(Config{Window: -1}).err == nil {
+		t.Error("a negative window is accepted")
+	}
+}
+
+// at makes an exchange that starts after the given time, with a service whose clock is off by skew.
+func at(after, rtt, monoRTT, skew time.Duration) exchange {
+	s := moment{wall: start.Add(after), mono: after}
+	return exchange{start: s, end: moment{wall: start.Add(after + rtt), mono: after + monoRTT}, date: start.Add(after + rtt/2 + skew)}
+}
+
+func TestAnExchangeIsTrustedWithinLimits(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		rtt, mono time.Duration
+		trusted   bool
+	}{
+		{0, 0, true},
+		{5 * time.Second, 5 * time.Second, true},
+		{5*time.Second + ms, 5*time.Second + ms, false},
+		{time.Second - ms, 0, true},
+		{time.Second, 0, false},
+		{-time.Second + ms, 0, true},
+		{-time.Second, 0, false},
+		{0, time.Second, false},
+		{time.Hour, 0, false},
+	} {
+		if got := at(0, c.rtt, c.mono, 0).trusted(); got != c.trusted {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	x := at(0, 0, 0, 0)
+	x.end.epoch++
+	if x.trusted() {
+		t.Error("across an epoch")
+	}
+	x = at(0, 0, 0, 0)
+	x.date = time.Time{}
+	if x.trusted() {
+		t.Error("without a date")
+	}
+}
+
+func TestASkewBelowHalfAMinuteIsNone(t *testing.T) {
+	for skew, want := range map[time.Duration]time.Duration{
+		0: 0, 29 * time.Second: 0, -29 * time.Second: 0,
+		30 * time.Second: 30 * time.Second, -30 * time.Second: -30 * time.Second,
+	} {
+		if got := at(0, 4*time.Second, 4*time.Second, skew).skew(); got != want {
+			t.Errorf("%v: %v, want %v", skew, got, want)
+		}
+	}
+}
+
+func TestAnOffsetIsLearnedByTheRules(t *testing.T) {
+	const min, sec = time.Minute, time.Second
+	type offer struct {
+		after, skew time.Duration
+		rejected    bool
+	}
+	for name, c := range map[string]struct {
+		offers []offer
+		want   time.Duration
+	}{
+		"one sample is not enough":                  {[]offer{{0, 3 * min, false}}, 0},
+		"two that agree are":                        {[]offer{{0, 3 * min, false}, {3 * sec, 3*min + 2*sec, false}}, 3*min + 2*sec},
+		"two that differ are not":                   {[]offer{{0, 3 * min, false}, {3 * sec, 3*min + 2*sec + 1, false}}, 0},
+		"two at once could be a mock's fixed date":  {[]offer{{0, 3 * min, false}, {3*sec - 1, 3 * min, false}}, 0},
+		"and a third decides":                       {[]offer{{0, 3 * min, false}, {2 * sec, 3 * min, false}, {4 * sec, 3 * min, false}}, 3 * min},
+		"a fixed date never agrees with itself":     {[]offer{{0, 60 * min, false}, {3 * sec, 60*min - 3*sec, false}, {6 * sec, 60*min - 6*sec, false}, {9 * sec, 60*min - 9*sec, false}}, 0},
+		"a rejection is enough":                     {[]offer{{0, 10 * min, true}}, 10 * min},
+		"below half a minute nothing":               {[]offer{{0, 29 * sec, true}}, 0},
+		"an exchange that started earlier is late":  {[]offer{{10 * sec, 10 * min, true}, {9 * sec, -10 * min, true}}, 10 * min},
+		"one that started at the same time is not":  {[]offer{{10 * sec, 10 * min, true}, {10 * sec, -10 * min, true}}, -10 * min},
+		"a confirmation counts as later":            {[]offer{{0, 10 * min, true}, {20 * sec, 10 * min, false}, {19 * sec, 0, true}}, 10 * min},
+		"a confirmation clears a doubt":             {[]offer{{0, 3 * min, false}, {5 * sec, 0, false}, {10 * sec, 3 * min, false}}, 0},
+		"two seconds are a confirmation":            {[]offer{{0, 10 * min, true}, {5 * sec, 10*min + 2*sec, true}}, 10 * min},
+		"more are news":                             {[]offer{{0, 10 * min, true}, {5 * sec, 10*min + 3*sec, true}}, 10*min + 3*sec},
+		"back to none by two":                       {[]offer{{0, 10 * min, true}, {5 * sec, 0, false}, {10 * sec, 0, false}}, 0},
+		"a better sample replaces a doubtful one":   {[]offer{{0, 3 * min, false}, {3 * sec, 7 * min, false}, {6 * sec, 7 * min, false}}, 7 * min},
+		"a rejection clears the sample that waited": {[]offer{{0, 3 * min, false}, {sec, 7 * min, true}, {5 * sec, 3 * min, false}}, 7 * min},
+	} {
+		e := newEngine(Config{Clock: newVirtual().read})
+		for _, o := range c.offers {
+			e.learn(at(o.after, 0, 0, o.skew), o.rejected)
+		}
+		if got := e.shift(); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestAnOffsetOfAnotherEpochIsNotLearned(t *testing.T) {
+	e := newEngine(Config{Clock: newVirtual().read})
+	e.last.epoch = 1
+	e.learn(at(0, 0, 0, time.Hour), true)
+	if e.shift() != 0 {
+		t.Error("learned from before a clock event")
+	}
+	e.learn(at(0, 6*time.Second, 6*time.Second, time.Hour), true)
+	x := at(0, 6*time.Second, 6*time.Second, time.Hour)
+	x.start.epoch, x.end.epoch = 1, 1
+	if e.learn(x, true); e.shift() != 0 {
+		t.Error("learned from a slow exchange")
+	}
+}
+
+func TestASlowOldResponseNeverOverwritesAGoodMeasurement(t *testing.T) {
+	g := newRig()
+	x := at(0, 6*time.Minute, 6*time.Minute, 0) // frozen; its Date is six minutes old when it is read
+	x.date = start
+	g.clock.move(time.Minute, time.Minute)
+	client := g.client()
+	for range 3 {
+		if _, err := client.GetSecretValue(t.Context(), getInput); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := client.Options()
+	e := o.HTTPSignerV4.(*signer).engine
+	if e.learn(x, false); e.shift() != 0 {
+		t.Error(e.shift())
+	}
+}
+
+func TestDatesThatAreNotTrusted(t *testing.T) {
+	const date = "Tue, 24 Nov 2026 10:00:00 GMT"
+	for name, c := range map[string]struct {
+		h    http.Header
+		want bool
+	}{
+		"one":         {http.Header{"Date": {date}}, true},
+		"none":        {http.Header{}, false},
+		"two":         {http.Header{"Date": {date, date}}, false},
+		"unparsable":  {http.Header{"Date": {"yesterday"}}, false},
+		"Age":         {http.Header{"Date": {date}, "Age": {"0"}}, false},
+		"ANSI C form": {http.Header{"Date": {"Tue Nov 24 10:00:00 2026"}}, true},
+	} {
+		if d := serverDate(c.h); d.Equal(start) != c.want || d.IsZero() == c.want {
+			t.Errorf("%s: %v", name, d)
+		}
+	}
+}
+
+type idleCounter struct {
+	http.Client
+	closed int
+}
+
+func (c *idleCounter) CloseIdleConnections() { c.closed++ }
+
+func TestIdleConnectionsAreNotUsedAgainAfterAnEvent(t *testing.T) {
+	user := &idleCounter{}
+	tr := &transport{client: user}
+	if tr.current(0) != user || user.closed != 0 {
+		t.Error("closed without an event")
+	}
+	tr.current(1)
+	if tr.current(1) != user || user.closed != 1 {
+		t.Errorf("closed %d times", user.closed)
+	}
+	sdk := awshttp.NewBuildableClient().WithTimeout(42 * time.Second).WithReadTimeout(7 * time.Second)
+	tr = &transport{client: sdk}
+	if tr.current(0) != sdk {
+		t.Error("replaced without an event")
+	}
+	again, ok := tr.current(1).(*awshttp.BuildableClient)
+	if !ok || again == sdk || again.GetTimeout() != 42*time.Second {
+		t.Errorf("%v", again)
+	}
+	if r, ok := again.GetReadTimeout(); !ok || r != 7*time.Second {
+		t.Error("read timeout lost")
+	}
+	own := doFunc(nil)
+	if c := (&transport{client: own}).current(1); c == nil {
+		t.Error("own client lost")
+	}
+}
