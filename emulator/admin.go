@@ -11,20 +11,7 @@ import (
 	"time"
 )
 
-// The admin API, JSON under /_middy/ on the emulator's own listener. Every call
-// but health carries the header X-Middy-Token ([Server.AdminToken]); Host must be
-// loopback's and Origin, if any, the emulator's own, so that no page in the
-// developer's browser can reach it.
-//
-//	GET    /_middy/health                  {"status":"ok","inFlight":0}
-//	GET    /_middy/clock                   {"now":…,"date":…,"offset":"0s","dateOffset":"0s","window":"0s"}
-//	POST   /_middy/clock                   any of offset, dateOffset, window (set), step, freeze (move), reset
-//	GET    /_middy/chaos                   [{"id":1,"hits":0,"held":0,"rule":{"effect":"throttle",…}}]
-//	POST   /_middy/chaos                   a rule; answers {"id":1}
-//	DELETE /_middy/chaos, /_middy/chaos/1  all, or one
-//	GET    /_middy/requests                what [Server.Requests] returns
-//	DELETE /_middy/requests                forget them
-//	POST   /_middy/credentials/expire      {"accessKeyId":"…"}
+// The admin API is described in the package comment.
 const (
 	adminPrefix  = "/_middy/"
 	tokenHeader  = "X-Middy-Token"

@@ -23,8 +23,25 @@
 //
 // [Chaos] holds rules: which calls (service, operation, the next n, a
 // probability) and what happens to them: see [Effect]. The same is open to other
-// processes as JSON under /_middy/ on the same listener, guarded by a token
-// ([Server.AdminToken]) and by checks of Host and Origin.
+// processes:
+//
+// # Admin API
+//
+// JSON under /_middy/ on the same listener. Every call but health carries the
+// header X-Middy-Token ([Server.AdminToken]); Host must be loopback's and Origin,
+// if any, the emulator's own, so that no page in the developer's browser reaches it.
+//
+//	GET    /_middy/health                  {"status":"ok","inFlight":0}
+//	GET    /_middy/clock                   {"now":…,"date":…,"offset":"0s","dateOffset":"0s","window":"0s"}
+//	POST   /_middy/clock                   any of offset, dateOffset, window (set), step, freeze (move), reset
+//	GET    /_middy/chaos                   [{"id":1,"hits":0,"held":0,"rule":{"effect":"throttle",…}}]
+//	POST   /_middy/chaos                   a rule; answers {"id":1}
+//	DELETE /_middy/chaos, /_middy/chaos/1  all, or one
+//	GET    /_middy/requests                what [Server.Requests] returns
+//	DELETE /_middy/requests                forget them
+//	POST   /_middy/credentials/expire      {"accessKeyId":"…"}
+//
+// Durations are text, such as "1m30s"; rules are written as [Rule] is in JSON.
 //
 // # What is recorded
 //

@@ -23,6 +23,7 @@ import (
 
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/emulatortest"
+	"github.com/gomiddy/middy/emulator/service"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -537,4 +538,62 @@ func TestEnvMakesTheSDKFindIt(t *testing.T) {
 			t.Errorf("%s is empty", k)
 		}
 	}
+}
+
+// TestHTTP2WithoutTLS: a client that begins with HTTP/2 gets it.
+func TestHTTP2WithoutTLS(t *testing.T) {
+	e := start(t)
+	tr := e.Transport()
+	tr.Protocols = new(http.Protocols)
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	cfg := e.Config()
+	cfg.HTTPClient = &http.Client{Transport: tr}
+	if err := get(t.Context(), secretsmanager.NewFromConfig(cfg)); err != nil {
+		t.Fatal(err)
+	}
+	if p := e.Requests()[0].Proto; p != "HTTP/2.0" {
+		t.Errorf("protocol %s", p)
+	}
+}
+
+func TestStartsContextEndsIt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	srv := emulator.New(emulator.Config{AdminToken: "fixed"})
+	if err := srv.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if srv.AdminToken() != "fixed" {
+		t.Errorf("token %q", srv.AdminToken())
+	}
+	cancel()
+	waitFor(t, func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(srv.URL(), "http://"))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	if err := srv.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCloseCutsOff what does not end by itself.
+func TestCloseCutsOff(t *testing.T) {
+	e := start(t)
+	release := make(chan struct{})
+	e.Register(fake{"secretsmanager", service.JSON11, func(*service.Call) (any, error) { <-release; return nil, nil }})
+	done := make(chan error, 1)
+	go func() { done <- get(t.Context(), client(e)) }()
+	waitFor(t, func() bool { return e.InFlight() == 1 })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Server.Close(ctx); err == nil || !strings.Contains(err.Error(), "1 requests still in flight") {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-done; err == nil {
+		t.Error("a request that was cut off succeeded")
+	}
+	close(release)
+	waitFor(t, func() bool { return e.InFlight() == 0 })
 }

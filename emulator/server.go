@@ -38,7 +38,8 @@ type Config struct {
 	// Addr is where to listen: loopback only. Default: 127.0.0.1:0, a free port.
 	Addr string
 	// TLS serves HTTPS with a certificate made in memory, and HTTP/2 by ALPN.
-	// Clients trust it by [Server.CACert]. Default: plain HTTP/1.1.
+	// Clients trust it by [Server.CACert]. Default: plain HTTP/1.1, and HTTP/2 for
+	// clients that begin with it (h2c).
 	TLS bool
 	// Region is the one whose endpoint this is: another region's signatures are
 	// refused. Default: us-east-1.
@@ -65,6 +66,9 @@ type Config struct {
 	Hosts []string
 	// DebugSignatures adds the canonical request to the message of a mismatch.
 	DebugSignatures bool
+	// AdminToken is what X-Middy-Token must carry under /_middy/. Default: random,
+	// new in every process; see [Server.AdminToken].
+	AdminToken string
 	// Logger gets one line per refused request at level Debug, and the HTTP
 	// server's complaints. Default: nothing is logged.
 	Logger *slog.Logger
@@ -90,6 +94,7 @@ type Server struct {
 	ca      *authority
 	stopped chan struct{} // closed by Close: what chaos holds is let go
 	served  chan struct{} // closed when the accept loop has ended
+	unwatch func() bool   // forgets Start's context
 }
 
 // New returns a server that does not listen yet. It does no I/O and does not fail.
@@ -115,10 +120,13 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.AdminToken == "" {
+		cfg.AdminToken = rand.Text()
+	}
 	cfg.Regions = append([]string{cfg.Region}, cfg.Regions...)
 	cfg.Hosts = slices.Clone(cfg.Hosts)
 	s := &Server{cfg: cfg, clock: cfg.Clock, creds: cfg.Credentials, chaos: newChaos(cfg.ChaosSeed), log: cfg.Logger,
-		token: rand.Text(), services: slices.Clone(cfg.Services), stopped: make(chan struct{})}
+		token: cfg.AdminToken, services: slices.Clone(cfg.Services), stopped: make(chan struct{})}
 	s.records.limit = max(cfg.MaxRecords, 0)
 	s.session = s.creds.Issue("arn:aws:sts::"+cfg.AccountID+":assumed-role/middy-local/function", cfg.SessionTTL, true)
 	s.clock.watch(s.advance)
@@ -165,7 +173,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("emulator: cannot listen on %s: %w; is another emulator running? choose another port", s.cfg.Addr, err)
 	}
 	s.serve(ln)
-	context.AfterFunc(ctx, func() {
+	s.unwatch = context.AfterFunc(ctx, func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = s.Close(closing)
@@ -194,11 +202,15 @@ func (s *Server) serve(ln net.Listener) {
 		ErrorLog:          slogErrors(s.log),
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
+	srv.Protocols = new(http.Protocols)
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetHTTP2(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
 	if s.cfg.TLS {
 		s.ca = newAuthority(s.cfg.Hosts)
 		srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{s.ca.leaf}, MinVersion: tls.VersionTLS12}
 	}
-	s.http, s.served = srv, make(chan struct{})
+	s.http, s.served, s.unwatch = srv, make(chan struct{}), func() bool { return true }
 	tlsOn, served := s.cfg.TLS, s.served
 	go func() {
 		defer close(served)
@@ -222,18 +234,32 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.http == nil {
 		return nil
 	}
-	select {
-	case <-s.stopped:
-	default:
-		close(s.stopped)
-	}
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(fmt.Errorf("emulator: requests still in flight: %w", err), s.http.Close())
-	}
+	s.unwatch()
+	close(s.stopped)
+	err := s.shutdown(ctx)
 	<-s.served
 	s.http = nil
 	return err
+}
+
+// shutdown is the HTTP server's, except that idle HTTP/2 connections, which it
+// would give a second each, get no more than an answer needs to leave.
+func (s *Server) shutdown(ctx context.Context) error {
+	const leave = 50 * time.Millisecond
+	wait, cancel := ctx, context.CancelFunc(func() {})
+	if s.InFlight() == 0 {
+		wait, cancel = context.WithTimeout(ctx, leave)
+	}
+	defer cancel()
+	err := s.http.Shutdown(wait)
+	if err == nil {
+		return nil
+	}
+	closed := s.http.Close()
+	if n := s.InFlight(); n > 0 {
+		return errors.Join(fmt.Errorf("emulator: %d requests still in flight: %w", n, err), closed)
+	}
+	return closed
 }
 
 // URL is the base URL, such as http://127.0.0.1:41234; empty before [Server.Start].
@@ -263,13 +289,13 @@ func (s *Server) Chaos() *Chaos { return s.chaos }
 // Credentials issues key pairs.
 func (s *Server) Credentials() *Credentials { return s.creds }
 
-// Region and AccountID are those of the endpoint.
+// Region is the endpoint's.
 func (s *Server) Region() string { return s.cfg.Region }
 
 // AccountID is the account of principals and ARNs.
 func (s *Server) AccountID() string { return s.cfg.AccountID }
 
-// AdminToken is what X-Middy-Token must carry under /_middy/. It is new in every process.
+// AdminToken is what X-Middy-Token must carry under /_middy/.
 func (s *Server) AdminToken() string { return s.token }
 
 // Session is the pair in [Server.Env]: temporary, as Lambda's are.
