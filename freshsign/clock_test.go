@@ -112,6 +112,9 @@ func TestAnExchangeIsTrustedWithinLimits(t *testing.T) {
 	if x.trusted() {
 		t.Error("without a date")
 	}
+	if x = (exchange{date: start}); x.trusted() {
+		t.Error("never watched")
+	}
 }
 
 func TestASkewBelowHalfAMinuteIsNone(t *testing.T) {

@@ -257,6 +257,14 @@ func newRig(edit ...func(*Config)) *rig {
 	return g
 }
 
+// bubbleRig goes by the clock of a synctest bubble, which the SDK sees too.
+func bubbleRig() *rig {
+	g := newRig(func(c *Config) { c.Clock = nil })
+	g.clock = nil
+	g.service.now = time.Now
+	return g
+}
+
 func (g *rig) client(opts ...func(*secretsmanager.Options)) *secretsmanager.Client {
 	return secretsmanager.NewFromConfig(g.cfg, opts...)
 }

@@ -14,7 +14,7 @@ const (
 // An exchange is one request on one connection: from the moment the connection was handed out until the response's
 // headers were read.
 type exchange struct {
-	start, end moment
+	start, end moment    // zero if the HTTP client is not ours to watch
 	date       time.Time // the service's Date; zero if missing, doubtful or unreadable
 }
 
@@ -33,7 +33,7 @@ func (x exchange) skew() time.Duration {
 // the socket reads an old Date late; believing it is how the SDK poisons its own clock.
 func (x exchange) trusted() bool {
 	wall, mono := x.wall(), x.end.mono-x.start.mono
-	return !x.date.IsZero() && x.start.epoch == x.end.epoch && wall <= maxRTT && (wall-mono).Abs() < clockSlack
+	return !x.date.IsZero() && !x.start.wall.IsZero() && x.start.epoch == x.end.epoch && wall <= maxRTT && (wall-mono).Abs() < clockSlack
 }
 
 // An offset is what has been learned about the difference between the service's clock and ours.

@@ -1,0 +1,321 @@
+package freshsign
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+const (
+	stsOK = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+	ssmOK = `{"Parameter":{"Name":"p","Value":"v"}}`
+)
+
+// xmlErrors makes the service answer age faults as S3 and STS do.
+func xmlErrors(g *rig, code string, reply string) {
+	g.service.window = 100 * 365 * 24 * time.Hour
+	g.service.header = http.Header{"Content-Type": {"application/xml"}}
+	g.service.reply = func(_ int, r *http.Request) *answer {
+		if age := g.service.now().Sub(g.service.last); age.Abs() > 15*time.Minute {
+			g.service.reject()
+			if code == "SignatureDoesNotMatch" {
+				return &answer{status: 403, body: `<ErrorResponse><Error><Type>Sender</Type><Code>SignatureDoesNotMatch</Code><Message>Signature expired: long ago</Message></Error><RequestId>r</RequestId></ErrorResponse>`}
+			}
+			return &answer{status: 403, body: `<Error><Code>` + code + `</Code><Message>The difference between the request time and the current time is too large.</Message></Error>`}
+		}
+		return &answer{status: 200, body: reply}
+	}
+}
+
+// operations of services with different protocols, all of which age in the same ways.
+func operations(t *testing.T) map[string]func(*rig) error {
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	return map[string]func(*rig) error{
+		"S3 GET, without a body": func(g *rig) error {
+			xmlErrors(g, "RequestTimeTooSkewed", "content")
+			out, err := s3.NewFromConfig(g.cfg).GetObject(context.Background(), &s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("a/key with space+plus")})
+			if err != nil {
+				return err
+			}
+			b, err := io.ReadAll(out.Body)
+			if string(b) != "content" {
+				return fmt.Errorf("%q %w", b, err)
+			}
+			return err
+		},
+		"S3 PUT, with a trailer": func(g *rig) error {
+			xmlErrors(g, "RequestTimeTooSkewed", "")
+			_, err := s3.NewFromConfig(g.cfg).PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), Body: strings.NewReader("content")})
+			return err
+		},
+		"S3 PUT, from the middle of a seekable body": func(g *rig) error {
+			xmlErrors(g, "RequestTimeTooSkewed", "")
+			g.cfg.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+			body := bytes.NewReader([]byte("0123456789"))
+			_, _ = body.Seek(5, io.SeekStart)
+			_, err := s3.NewFromConfig(g.cfg).PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), Body: body})
+			return err
+		},
+		"STS, the query protocol": func(g *rig) error {
+			xmlErrors(g, "SignatureDoesNotMatch", stsOK)
+			_, err := sts.NewFromConfig(g.cfg).GetCallerIdentity(context.Background(), nil)
+			return err
+		},
+		"SSM": func(g *rig) error {
+			g.service.reply = func(int, *http.Request) *answer { return &answer{status: 200, body: ssmOK} }
+			_, err := ssm.NewFromConfig(g.cfg).GetParameter(context.Background(), &ssm.GetParameterInput{Name: aws.String("p")})
+			return err
+		},
+	}
+}
+
+func TestEveryProtocolIsHealed(t *testing.T) {
+	for name, op := range operations(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := bubbleRig()
+				g.wire.write = g.freeze(20 * time.Minute)
+				if err := op(g); err != nil {
+					t.Fatal(err)
+				}
+				if n, rejects := g.service.counts(); n != 2 || rejects != 1 || len(g.incidents) != 1 || g.incidents[0].Outcome != Healed {
+					t.Errorf("%d requests, %d rejected, %v", n, rejects, g.incidents)
+				}
+			})
+		})
+	}
+}
+
+// A trailer's payload is streamed: its signature passes through as the SDK made it, and the heal is what is left.
+func TestEveryProtocolIsSignedAgainBeforeTheFirstByte(t *testing.T) {
+	for name, op := range operations(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := bubbleRig()
+				dial := g.freeze(20 * time.Minute)
+				g.wire.dial = func() error { dial(); return nil }
+				var hash string
+				g.wire.beforeSend = func(r *http.Request) { hash = r.Header.Get("X-Amz-Content-Sha256") }
+				if err := op(g); err != nil {
+					t.Fatal(err)
+				}
+				want := 1
+				if strings.HasPrefix(hash, "STREAMING-") {
+					want = 2
+				}
+				if n, rejects := g.service.counts(); n != want || rejects != want-1 {
+					t.Errorf("%s: %d requests, %d rejected, want %d", hash, n, rejects, want)
+				}
+			})
+		})
+	}
+}
+
+func TestRealSkewIsHealedInServicesThatKeepTheSDKsCorrection(t *testing.T) {
+	for _, name := range []string{"S3 GET, without a body", "STS, the query protocol"} {
+		op := operations(t)[name]
+		synctest.Test(t, func(t *testing.T) {
+			g := bubbleRig()
+			g.service.now = func() time.Time { return time.Now().Add(30 * time.Minute) }
+			if err := op(g); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+func TestABodyThatCannotSeekIsSignedLateAndNeverHealed(t *testing.T) {
+	put := func(g *rig) error {
+		xmlErrors(g, "RequestTimeTooSkewed", "")
+		g.cfg.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		_, err := s3.NewFromConfig(g.cfg, s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)).
+			PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String("b"), Key: aws.String("k"), ContentLength: aws.Int64(7), Body: io.NopCloser(strings.NewReader("content"))})
+		return err
+	}
+	synctest.Test(t, func(t *testing.T) {
+		g := bubbleRig()
+		dial := g.freeze(20 * time.Minute)
+		g.wire.dial = func() error { dial(); return nil }
+		if err := put(g); err != nil {
+			t.Error(err)
+		}
+		g = bubbleRig()
+		g.wire.write = g.freeze(20 * time.Minute)
+		err := put(g)
+		g.wants(t, err, 1, FreezeGap, Unhealed)
+	})
+}
+
+func TestPresignedURLsAreLeftAlone(t *testing.T) {
+	plain := aws.Config{Region: "eu-central-1", Credentials: static(keyPair)}
+	ours := plain
+	Apply(&ours)
+	synctest.Test(t, func(t *testing.T) {
+		var urls []string
+		for _, cfg := range []aws.Config{plain, ours} {
+			r, err := s3.NewPresignClient(s3.NewFromConfig(cfg)).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := sts.NewPresignClient(sts.NewFromConfig(cfg)).PresignGetCallerIdentity(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			urls = append(urls, r.URL, q.URL)
+		}
+		if urls[0] != urls[2] || urls[1] != urls[3] {
+			t.Error(urls)
+		}
+	})
+}
+
+func TestStreamsAreNotSignedAgain(t *testing.T) {
+	for hash, want := range map[string]bool{
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855": true, "UNSIGNED-PAYLOAD": true,
+		"STREAMING-UNSIGNED-PAYLOAD-TRAILER": false, "STREAMING-AWS4-HMAC-SHA256-EVENTS": false, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD": false, "": false,
+	} {
+		s := signature{signer: &signer{}, hash: hash}
+		if s.renewable() != want {
+			t.Errorf("%q: %v", hash, !want)
+		}
+		if s.signer = nil; s.renewable() {
+			t.Errorf("%q: without a signer", hash)
+		}
+	}
+}
+
+// A client option that replaces the HTTP client or the signer takes them out of our hands; the heal stays.
+func TestWhatOptionsReplaceAfterwardsIsStillHealed(t *testing.T) {
+	for name, opt := range map[string]func(*rig) func(*secretsmanager.Options){
+		"HTTPClient": func(g *rig) func(*secretsmanager.Options) {
+			return func(o *secretsmanager.Options) { o.HTTPClient = g.wire }
+		},
+		"HTTPSignerV4": func(g *rig) func(*secretsmanager.Options) {
+			return func(o *secretsmanager.Options) { o.HTTPSignerV4 = byClock{v4.NewSigner(), g.clock} }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig()
+			g.wire.write = g.freeze(6 * time.Minute)
+			g.wants(t, g.get(opt(g)), 2, FreezeGap, Healed)
+		})
+	}
+}
+
+type byClock struct {
+	httpSigner
+	clock *virtual
+}
+
+func (s byClock) SignHTTP(ctx context.Context, c aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, opts ...func(*v4.SignerOptions)) error {
+	now, _ := s.clock.read()
+	return s.httpSigner.SignHTTP(ctx, c, r, hash, service, region, now, opts...)
+}
+
+func TestASignerThatFailsIsTheCallersError(t *testing.T) {
+	g := newRig()
+	g.cfg.ServiceOptions = append([]func(string, any){func(_ string, o any) {
+		o.(*secretsmanager.Options).HTTPSignerV4 = failing{v4.NewSigner(), 1}
+	}}, g.cfg.ServiceOptions...)
+	if err := g.get(); !errors.Is(err, errSign) {
+		t.Error(err)
+	}
+}
+
+// If signing again fails, the old signature is sent, and the heal decides.
+func TestASignerThatFailsAgainLeavesTheOldSignature(t *testing.T) {
+	n := new(int)
+	s := signature{signer: countdown{v4.NewSigner(), n}, req: httpRequest(), creds: keyPair}
+	live := http.Header{authHeader: {"SignedHeaders=host"}}
+	if s.renew(t.Context(), moment{wall: start}, 0, live) || live.Get(authHeader) != "SignedHeaders=host" {
+		t.Error(live)
+	}
+	if s.renew(t.Context(), moment{wall: start}, 0, http.Header{}) {
+		t.Error("renewed what was never signed")
+	}
+	g := newRig()
+	left := 1
+	g.cfg.ServiceOptions = append([]func(string, any){func(_ string, o any) {
+		o.(*secretsmanager.Options).HTTPSignerV4 = countdown{v4.NewSigner(), &left}
+	}}, g.cfg.ServiceOptions...)
+	dial := g.freeze(2 * time.Second)
+	g.wire.dial = func() error { dial(); return nil }
+	if err := g.get(); err != nil || !g.service.last.Equal(start) {
+		t.Errorf("%v, signed at %v", err, g.service.last)
+	}
+}
+
+var errSign = errors.New("no signature today")
+
+type failing struct {
+	httpSigner
+	_ int
+}
+
+func (failing) SignHTTP(context.Context, aws.Credentials, *http.Request, string, string, string, time.Time, ...func(*v4.SignerOptions)) error {
+	return errSign
+}
+
+// A countdown signs n times.
+type countdown struct {
+	httpSigner
+	left *int
+}
+
+func (c countdown) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Request, hash, service, region string, at time.Time, opts ...func(*v4.SignerOptions)) error {
+	if *c.left--; *c.left < 0 {
+		return errSign
+	}
+	return c.httpSigner.SignHTTP(ctx, creds, r, hash, service, region, at, opts...)
+}
+
+// Headers that a user's round tripper adds after signing stay unsigned when the signature is renewed, so that proxies
+// may still change them.
+func TestRenewingSignsTheSameHeaders(t *testing.T) {
+	g := newRig()
+	dial := g.freeze(time.Minute)
+	g.wire.beforeSend = func(r *http.Request) { r.Header.Set("Traceparent", "00-1-2-01") }
+	g.wire.dial = func() error { dial(); return nil }
+	var auth string
+	g.service.reply = func(_ int, r *http.Request) *answer { auth = r.Header.Get(authHeader); return nil }
+	if err := g.get(); err != nil || strings.Contains(auth, "traceparent") || !strings.Contains(auth, "x-amz-target") {
+		t.Errorf("%v: %s", err, auth)
+	}
+	if !g.service.last.Equal(start.Add(time.Minute)) {
+		t.Error("not renewed")
+	}
+}
+
+// A hundred calls share what is learned: one is frozen, and poisons nobody.
+func TestAHundredConcurrentCallsAndOneFrozen(t *testing.T) {
+	g := newRig()
+	g.wire.read = g.freeze(6 * time.Minute)
+	client := g.client()
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if _, err := client.GetSecretValue(context.Background(), getInput); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if e := client.Options().HTTPSignerV4.(*signer).engine; e.shift() != 0 {
+		t.Errorf("offset %v", e.shift())
+	}
+}
