@@ -22,7 +22,8 @@ type localAWS struct {
 	url, summary    string
 	region, account string
 	seedFile        string
-	env             []string // what points the SDK at it
+	env             []string // what points the function's SDK at it
+	shell           []string // what points a shell at it: with region and credentials
 	credentials     runtimeapi.Credentials
 	secrets         *secretsmanager.Service
 	parameters      *ssm.Service
@@ -78,7 +79,8 @@ func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter) (*lo
 	unsubscribe := server.Subscribe(r.refused)
 	session := server.Session()
 	a.url = server.URL()
-	a.env = endpointsOnly(server.Env())
+	a.shell = server.Env()
+	a.env = endpointsOnly(a.shell)
 	a.credentials = runtimeapi.Credentials{AccessKeyID: session.AccessKeyID, SecretAccessKey: session.SecretAccessKey, SessionToken: session.SessionToken}
 	a.close = func() error {
 		unsubscribe()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func (a *app) devFlags(args []string) (*devConfig, error) {
 	c := &devConfig{}
 	fs := flag.NewFlagSet("dev", flag.ContinueOnError)
 	fs.IntVar(&c.port, "port", defaultPort, "`PORT` of the front door and the Invoke API; 0 takes a free one")
-	fs.StringVar(&c.front, "front", "http", "`DOOR` before the function: http (HTTP API 2.0) or url (function URL)")
+	fs.StringVar(&c.front, "front", "http", "`DOOR` before the function: http (HTTP API 2.0), url (function URL) or stream (one that streams)")
 	fs.StringVar(&c.seed, "seed", "", "`FILE` with secrets and parameters (default seed.yaml, .yml or .json beside the function)")
 	fs.StringVar(&c.data, "data", "", "`DIR` that keeps secrets and parameters between runs; without it they are gone at the end")
 	fs.Var(&c.env, "env", "`NAME=VALUE` for the function; repeat it for more")
@@ -73,8 +74,8 @@ func (a *app) devFlags(args []string) (*devConfig, error) {
 	}
 	c.arg = rest[0]
 	switch {
-	case c.front != "http" && c.front != "url":
-		return nil, usagef("--front %s is not a door; use http (HTTP API 2.0) or url (function URL)", c.front)
+	case frontNames[c.front] == "":
+		return nil, usagef("--front %s is not a door; use http (HTTP API 2.0), url (function URL) or stream (one that streams)", c.front)
 	case c.memory < 128 || c.memory > 10240:
 		return nil, usagef("--memory %d is outside of what Lambda has, 128 to 10240", c.memory)
 	case c.timeout > runtimeapi.MaxTimeout:
@@ -85,6 +86,13 @@ func (a *app) devFlags(args []string) (*devConfig, error) {
 	return c, nil
 }
 
+// frontNames are what --front takes.
+var frontNames = map[string]string{
+	"http":   "HTTP API 2.0",
+	"url":    "function URL",
+	"stream": "function URL, streamed",
+}
+
 // A session is one `middy dev`.
 type session struct {
 	a       *app
@@ -93,6 +101,7 @@ type session struct {
 	dir     string // of the builds, removed at the end
 	builds  int
 	print   string // fingerprint of the build that runs
+	envFile string // for a shell
 	report  *reporter
 	aws     *localAWS
 	fn      *runtimeapi.Function
@@ -126,12 +135,30 @@ func runDev(ctx context.Context, a *app, args []string) (err error) {
 		return failf("no temporary directory: %w", err)
 	}
 	defer os.RemoveAll(s.dir)
+	if err := s.writeEnv(); err != nil {
+		return err
+	}
 	err = s.serve(ctx, l, env)
 	if ctx.Err() != nil {
 		s.report.stopped()
 		return nil // Ctrl-C is how dev ends
 	}
 	return err
+}
+
+// writeEnv leaves a file for a shell, which points the AWS CLI and SDKs at this
+// session. Its credentials are the emulator's, and end with it, as the file does.
+func (s *session) writeEnv() error {
+	var b strings.Builder
+	for _, kv := range append(s.aws.shell, "AWS_ENDPOINT_URL_LAMBDA="+s.url) {
+		name, value, _ := strings.Cut(kv, "=")
+		fmt.Fprintf(&b, "export %s='%s'\n", name, value) // none of ours has a quote
+	}
+	s.envFile = filepath.Join(s.dir, "env")
+	if err := os.WriteFile(s.envFile, []byte(b.String()), 0o600); err != nil {
+		return failf("the file with the environment cannot be written: %w", err)
+	}
+	return nil
 }
 
 // serve builds, starts, and stays until ctx ends. When it returns, no process of

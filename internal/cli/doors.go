@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"strings"
 
+	"github.com/gomiddy/middy/emulator/frontdoor"
 	"github.com/gomiddy/middy/emulator/lambda"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
@@ -20,17 +20,17 @@ func (s *session) doors() (h http.Handler, end func()) {
 		}
 		return nil
 	})
+	var door frontdoor.Door = frontdoor.HTTPAPI{AccountID: s.aws.account}
+	if s.cfg.front != "http" {
+		door = frontdoor.FunctionURL{Stream: s.cfg.front == "stream"}
+	}
+	front := frontdoor.New(frontdoor.Config{Function: fn, Door: door, Warn: s.report.doorWarning})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if lambda.Match(r) {
 			api.ServeHTTP(w, r)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
-		if err != nil {
-			http.Error(w, `{"message":"Request Entity Too Large"}`, http.StatusRequestEntityTooLarge)
-			return
-		}
-		httpAPI(w, r, fn, body)
+		front.ServeHTTP(w, r)
 	}), api.Close
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/emulator"
+	"github.com/gomiddy/middy/emulator/frontdoor"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
 
@@ -42,6 +43,7 @@ type devEvent struct {
 	Function   string    `json:"function,omitempty"`
 	URL        string    `json:"url,omitempty"`
 	AWS        string    `json:"aws,omitempty"`
+	Env        string    `json:"env,omitempty"`
 	Front      string    `json:"front,omitempty"`
 	File       string    `json:"file,omitempty"`
 	RequestID  string    `json:"requestId,omitempty"`
@@ -69,7 +71,7 @@ func (r *reporter) building(arg string) {
 
 func (r *reporter) ready(s *session, took time.Duration) {
 	if r.ui.json {
-		r.emit(devEvent{Type: "ready", Function: s.program.Name, URL: s.url, AWS: s.aws.url, Front: s.cfg.front,
+		r.emit(devEvent{Type: "ready", Function: s.program.Name, URL: s.url, AWS: s.aws.url, Env: s.envFile, Front: s.cfg.front,
 			BuildMs: milliseconds(took), InitMs: milliseconds(r.initDuration())})
 		return
 	}
@@ -78,21 +80,13 @@ func (r *reporter) ready(s *session, took time.Duration) {
 		fmt.Fprintf(&b, "  %s %s\n", r.ui.paint(dim, fmt.Sprintf("%-7s", name)), fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "%s is ready: built in %s, init %s\n\n", r.ui.paint(bold, s.program.Name), duration(took), duration(r.initDuration()))
-	row("http", "%s  (%s)", r.ui.paint(cyan, s.url), frontName(s.cfg.front))
+	row("http", "%s  (%s)", r.ui.paint(cyan, s.url), frontNames[s.cfg.front])
 	row("invoke", "middy invoke --url %s --event event.json", s.url)
-	row("", "aws lambda invoke --endpoint-url %s --function-name %s --payload '{}' --cli-binary-format raw-in-base64-out /dev/stdout", s.url, s.program.Name)
-	if s.aws.url != "" {
-		row("aws", "%s  (%s)", s.aws.url, s.aws.summary)
-	}
+	row("", "aws lambda invoke --endpoint-url %s --function-name %s /dev/stdout", s.url, s.program.Name)
+	row("aws", "%s  (%s)", s.aws.url, s.aws.summary)
+	row("shell", ". %s  (points the AWS CLI and SDKs here)", s.envFile)
 	b.WriteByte('\n')
 	_, _ = io.WriteString(r.ui.out, b.String())
-}
-
-func frontName(front string) string {
-	if front == "url" {
-		return "function URL"
-	}
-	return "HTTP API 2.0"
 }
 
 func (r *reporter) watching(dirs int, polls bool) {
@@ -341,6 +335,20 @@ func statusOf(payload []byte) int {
 		return 0
 	}
 	return e.StatusCode
+}
+
+// doorWarning tells why the front door answered other than the function meant. A
+// function's failure has its own END line.
+func (r *reporter) doorWarning(requestID string, reason error) {
+	if errors.Is(reason, frontdoor.ErrFunction) {
+		return
+	}
+	text := clean(reason)
+	if r.ui.json {
+		r.emit(devEvent{Type: "warning", RequestID: requestID, Message: text})
+		return
+	}
+	r.say(yellow, "door", "%s", text)
 }
 
 // refused reports a request that the emulated AWS turned down: the function only

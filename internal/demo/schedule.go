@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gomiddy/middy/emulator"
@@ -104,7 +105,7 @@ func (s *stage) stalled(ctx context.Context, gap time.Duration, freeze func() er
 	go func() { done <- s.invoke(ctx, ttl+time.Second) }()
 	if err := until(ctx, 10*time.Second, s.held); err != nil {
 		release()
-		return errors.Join(err, <-done)
+		return errors.Join(fmt.Errorf("no request for the value that is due: %w", err), <-done)
 	}
 	if err := freeze(); err != nil {
 		release()

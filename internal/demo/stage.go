@@ -191,7 +191,16 @@ func (s *stage) hold() (release func()) {
 	return s.aws.Chaos().Add(emulator.Rule{Effect: emulator.Latency, Times: 1, Delay: time.Minute})
 }
 
-func (s *stage) held() bool { return s.aws.InFlight() > 0 }
+// held says whether a whole request is there. One that is in flight need not be:
+// net/http writes the headers and the body apart, and a stop may come in between.
+func (s *stage) held() bool {
+	for _, rule := range s.aws.Chaos().Rules() {
+		if rule.Held > 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // judgedAfter lets played time pass for the request that is held, lets it go, and
 // returns when it was judged. Its answer has the Date of the caller's own clock:
@@ -201,7 +210,10 @@ func (s *stage) judgedAfter(ctx context.Context, gap time.Duration, release func
 	s.aws.Clock().Freeze(gap)
 	defer s.aws.Clock().Reset()
 	release()
-	return until(ctx, 10*time.Second, func() bool { return !s.held() })
+	if err := until(ctx, 10*time.Second, func() bool { return s.aws.InFlight() == 0 }); err != nil {
+		return fmt.Errorf("the request that was let go is not judged: %w", err)
+	}
+	return nil
 }
 
 func (s *stage) tally() *Tally {
