@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,7 +47,8 @@ func (e *EnvError) Unwrap() error { return e.Err }
 // AWS_CONTAINER_CREDENTIALS_FULL_URI (SnapStart, ECS, EKS) with AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or
 // AWS_CONTAINER_AUTHORIZATION_TOKEN; AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>,
 // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS; AWS_MAX_ATTEMPTS, AWS_RETRY_MODE; AWS_USE_FIPS_ENDPOINT,
-// AWS_USE_DUALSTACK_ENDPOINT; AWS_SDK_UA_APP_ID.
+// AWS_USE_DUALSTACK_ENDPOINT; AWS_ACCOUNT_ID, AWS_ACCOUNT_ID_ENDPOINT_MODE; AWS_REQUEST_CHECKSUM_CALCULATION,
+// AWS_RESPONSE_CHECKSUM_VALIDATION; AWS_SDK_UA_APP_ID.
 func FromEnv() aws.Config { return Config{}.FromEnv() }
 
 // FromEnv is the package's [FromEnv] with this configuration.
@@ -76,6 +79,18 @@ func (c Config) FromEnv() aws.Config {
 	src.dualStack, err = envBool("AWS_USE_DUALSTACK_ENDPOINT")
 	note(err)
 	src.ignore, err = envBool("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+	note(err)
+	cfg.RequestChecksumCalculation, err = envChoice("AWS_REQUEST_CHECKSUM_CALCULATION", aws.RequestChecksumCalculationWhenSupported, map[string]aws.RequestChecksumCalculation{
+		"when_supported": aws.RequestChecksumCalculationWhenSupported, "when_required": aws.RequestChecksumCalculationWhenRequired,
+	})
+	note(err)
+	cfg.ResponseChecksumValidation, err = envChoice("AWS_RESPONSE_CHECKSUM_VALIDATION", aws.ResponseChecksumValidationWhenSupported, map[string]aws.ResponseChecksumValidation{
+		"when_supported": aws.ResponseChecksumValidationWhenSupported, "when_required": aws.ResponseChecksumValidationWhenRequired,
+	})
+	note(err)
+	cfg.AccountIDEndpointMode, err = envChoice("AWS_ACCOUNT_ID_ENDPOINT_MODE", aws.AccountIDEndpointModePreferred, map[string]aws.AccountIDEndpointMode{
+		"preferred": aws.AccountIDEndpointModePreferred, "required": aws.AccountIDEndpointModeRequired, "disabled": aws.AccountIDEndpointModeDisabled,
+	})
 	note(err)
 	cfg.ConfigSources = []any{src}
 	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" && !src.ignores() {
@@ -179,6 +194,19 @@ func firstEnv(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// envChoice reads one of several words, without regard to case.
+func envChoice[T any](name string, unset T, choices map[string]T) (T, error) {
+	v := os.Getenv(name)
+	if v == "" {
+		return unset, nil
+	}
+	if t, ok := choices[strings.ToLower(v)]; ok {
+		return t, nil
+	}
+	words := slices.Sorted(maps.Keys(choices))
+	return unset, &EnvError{Problem: fmt.Sprintf("%s is %q", name, v), Advice: fmt.Sprintf("set it to one of %q, or unset it", words)}
 }
 
 func envInt(name string) (int, error) {

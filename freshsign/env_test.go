@@ -61,6 +61,21 @@ func TestFromEnvIsWhatLambdaProvidesAndProtected(t *testing.T) {
 	}
 }
 
+func TestDefaultsAreTheConfigPackages(t *testing.T) {
+	environ(t, nil)
+	cfg := FromEnv()
+	if cfg.RequestChecksumCalculation != aws.RequestChecksumCalculationWhenSupported || cfg.ResponseChecksumValidation != aws.ResponseChecksumValidationWhenSupported ||
+		cfg.AccountIDEndpointMode != aws.AccountIDEndpointModePreferred || cfg.RetryMaxAttempts != 0 || cfg.RetryMode != "" || cfg.BaseEndpoint != nil {
+		t.Errorf("%+v", cfg)
+	}
+	environ(t, map[string]string{"AWS_REQUEST_CHECKSUM_CALCULATION": "When_Required", "AWS_RESPONSE_CHECKSUM_VALIDATION": "WHEN_REQUIRED", "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled"})
+	cfg = FromEnv()
+	if cfg.RequestChecksumCalculation != aws.RequestChecksumCalculationWhenRequired || cfg.ResponseChecksumValidation != aws.ResponseChecksumValidationWhenRequired ||
+		cfg.AccountIDEndpointMode != aws.AccountIDEndpointModeDisabled {
+		t.Errorf("%+v", cfg)
+	}
+}
+
 func TestTheDefaultRegionIsSecondChoice(t *testing.T) {
 	environ(t, map[string]string{"AWS_DEFAULT_REGION": "b"})
 	if r := FromEnv().Region; r != "b" {
@@ -145,6 +160,9 @@ func TestWhatIsMissingIsOneClearErrorAtTheFirstCall(t *testing.T) {
 		`AWS_RETRY_MODE is "x"`:                                       lambdaEnv(map[string]string{"AWS_RETRY_MODE": "x"}),
 		`AWS_USE_FIPS_ENDPOINT is "1"`:                                lambdaEnv(map[string]string{"AWS_USE_FIPS_ENDPOINT": "1"}),
 		`AWS_USE_DUALSTACK_ENDPOINT is "1"`:                           lambdaEnv(map[string]string{"AWS_USE_DUALSTACK_ENDPOINT": "1"}),
+		`AWS_REQUEST_CHECKSUM_CALCULATION is "x"`:                     lambdaEnv(map[string]string{"AWS_REQUEST_CHECKSUM_CALCULATION": "x"}),
+		`AWS_RESPONSE_CHECKSUM_VALIDATION is "x"`:                     lambdaEnv(map[string]string{"AWS_RESPONSE_CHECKSUM_VALIDATION": "x"}),
+		`AWS_ACCOUNT_ID_ENDPOINT_MODE is "x"`:                         lambdaEnv(map[string]string{"AWS_ACCOUNT_ID_ENDPOINT_MODE": "x"}),
 		`AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is "1"`:                  lambdaEnv(map[string]string{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "1"}),
 	} {
 		environ(t, vars)
