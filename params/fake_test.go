@@ -229,3 +229,13 @@ func wantCalls(t *testing.T, f *fake, want int) {
 
 // wait lets virtual time pass.
 func wait(d time.Duration) { <-time.After(d) }
+
+// locked makes a test's OnEvent safe for concurrent use.
+func locked(fn func(Event)) func(Event) {
+	var mu sync.Mutex
+	return func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		fn(e)
+	}
+}
