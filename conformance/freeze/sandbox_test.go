@@ -48,8 +48,8 @@ type answer struct {
 	Values                        int
 	Before, After, Pooled, Others int
 	Alive                         string
+	Probed                        bool
 	Chain                         time.Duration
-	Stale                         bool
 	Healed, Unhealed              map[string]int
 }
 
@@ -58,10 +58,10 @@ type sandbox struct {
 	*runtimeapi.Function
 	aws    *emulatortest.Emulator
 	frozen chan int // one for each freeze: the requests that were alive at the socket
-	thawed func()   // called on each thaw; nil: nothing
 
-	mu    sync.Mutex
-	lines []string
+	mu     sync.Mutex
+	lines  []string
+	thawed func() // called on each thaw; nil: nothing
 }
 
 // start runs testdata/<name> against the emulator.
@@ -108,10 +108,19 @@ func (s *sandbox) event(e runtimeapi.Event) {
 		default: // a test that freezes by hand does not look
 		}
 	case runtimeapi.Thawed:
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.thawed != nil {
 			s.thawed()
 		}
 	}
+}
+
+// onThaw has f called when the process goes on.
+func (s *sandbox) onThaw(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.thawed = f
 }
 
 // try invokes the function and returns when the kernel has stopped it again,

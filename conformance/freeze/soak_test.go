@@ -65,6 +65,9 @@ func TestNothingOfOursCrossesAFreeze(t *testing.T) {
 		if alive != 0 {
 			t.Fatalf("invocation %d: %d requests alive at the socket while the sandbox is frozen", i, alive)
 		}
+		if !a.Probed {
+			t.Fatal("the function did not look at itself")
+		}
 		if a.Before != 0 || a.After != 0 {
 			t.Fatalf("invocation %d: %d goroutines of the toolkit alive at its start, %d at its end\n%s", i, a.Before, a.After, a.Alive)
 		}
@@ -108,6 +111,32 @@ func TestNothingOfOursCrossesAFreeze(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests, %d freezes longer than the window, %d late values, %d goroutines", len(requests), long, late, others[0])
+}
+
+// What asserts that nothing is there must be able to see something.
+func TestWhatCrossesAFreezeIsSeen(t *testing.T) {
+	needsFreeze(t)
+	t.Run("a request", func(t *testing.T) {
+		t.Parallel()
+		aws := emulatortest.Start(t, emulatortest.Config{Seed: map[string]string{"secret/00": "value"}})
+		s := start(t, "plain", aws, "FN_TTL=1ms", "FN_AHEAD=1")
+		if _, _, alive := s.invoke(t); alive != 0 {
+			t.Fatalf("%d requests are alive, want none", alive)
+		}
+		aws.Chaos().Add(emulator.Rule{Effect: emulator.BlackHole})
+		if _, _, alive := s.invoke(t); alive != 1 {
+			t.Errorf("%d requests are alive, want 1", alive)
+		}
+	})
+	t.Run("a goroutine", func(t *testing.T) {
+		t.Parallel()
+		aws := emulatortest.Start(t, emulatortest.Config{Seed: map[string]string{"secret/00": "value"}})
+		s := start(t, "fn", aws, "FN_LEAK=1")
+		s.invoke(t)
+		if a, _, _ := s.invoke(t); a.Before != 1 {
+			t.Errorf("%d goroutines were alive, want 1", a.Before)
+		}
+	})
 }
 
 func TestA25SecretColdStartIsTwoRequests(t *testing.T) {
