@@ -20,6 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -232,6 +233,9 @@ func open(path string, data []byte) (*envelope, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&env); err != nil {
 		return nil, &CorruptError{Path: path, Reason: "it is not a complete JSON record"}
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, &CorruptError{Path: path, Reason: "it has data after its record"}
 	}
 	if env.Format != 1 {
 		return nil, &CorruptError{Path: path, Reason: fmt.Sprintf("its format is %d and this version reads format 1", env.Format)}

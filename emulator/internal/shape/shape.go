@@ -60,11 +60,12 @@ func Decode(body []byte, into any) error {
 		members = m
 	}
 	target := reflect.ValueOf(into).Elem()
-	if err := setStruct(target, members); err != nil {
+	d := decoder{present: map[string]bool{}}
+	if err := d.setStruct(target, members, ""); err != nil {
 		return err
 	}
-	var broken []string
-	checkStruct(target, "", &broken)
+	d.checkStruct(target, "")
+	broken := d.broken
 	if len(broken) == 0 {
 		return nil
 	}
@@ -76,24 +77,33 @@ func Decode(body []byte, into any) error {
 		Message: fmt.Sprintf("%d validation error%s detected: %s", len(broken), plural, strings.Join(broken, "; "))}
 }
 
-func setStruct(dst reflect.Value, members map[string]any) error {
+// decoder is one run of Decode.
+type decoder struct {
+	present map[string]bool // paths of the members that were sent
+	broken  []string        // constraints, in the order of the members
+}
+
+func (d *decoder) setStruct(dst reflect.Value, members map[string]any, prefix string) error {
 	for i := range dst.NumField() {
-		v, ok := members[dst.Type().Field(i).Name]
+		name := dst.Type().Field(i).Name
+		v, ok := members[name]
 		if !ok || v == nil {
 			continue
 		}
-		if err := set(dst.Field(i), v); err != nil {
+		path := prefix + lowerFirst(name)
+		d.present[path] = true
+		if err := d.set(dst.Field(i), v, path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func set(dst reflect.Value, v any) error {
+func (d *decoder) set(dst reflect.Value, v any, path string) error {
 	switch dst.Kind() {
 	case reflect.Pointer:
 		dst.Set(reflect.New(dst.Type().Elem()))
-		return set(dst.Elem(), v)
+		return d.set(dst.Elem(), v, path)
 	case reflect.String:
 		s, ok := v.(string)
 		if !ok {
@@ -117,20 +127,20 @@ func set(dst reflect.Value, v any) error {
 		}
 		dst.SetInt(i)
 	case reflect.Slice:
-		return setSlice(dst, v)
+		return d.setSlice(dst, v, path)
 	case reflect.Struct:
 		m, ok := v.(map[string]any)
 		if !ok {
 			return mismatch(v, "structure")
 		}
-		return setStruct(dst, m)
+		return d.setStruct(dst, m, path+".")
 	default:
 		return &service.Error{Status: 500, Code: "InternalFailure", Message: "shape: no rule to read a " + dst.Type().String() + "."}
 	}
 	return nil
 }
 
-func setSlice(dst reflect.Value, v any) error {
+func (d *decoder) setSlice(dst reflect.Value, v any, path string) error {
 	if dst.Type().Elem().Kind() == reflect.Uint8 {
 		s, ok := v.(string)
 		if !ok {
@@ -148,10 +158,10 @@ func setSlice(dst reflect.Value, v any) error {
 		return mismatch(v, "list")
 	}
 	out := reflect.MakeSlice(dst.Type(), 0, len(list))
-	for _, e := range list {
+	for i, e := range list {
 		item := reflect.New(dst.Type().Elem()).Elem()
 		if e != nil {
-			if err := set(item, e); err != nil {
+			if err := d.set(item, e, member(path, i)); err != nil {
 				return err
 			}
 		}
@@ -179,57 +189,47 @@ func mismatch(v any, want string) error {
 	return &service.Error{Code: "SerializationException", Message: msg}
 }
 
-func checkStruct(v reflect.Value, prefix string, broken *[]string) {
+// member is the path of a list's item, counted from 1 as AWS counts.
+func member(list string, i int) string { return list + "." + strconv.Itoa(i+1) + ".member" }
+
+func (d *decoder) checkStruct(v reflect.Value, prefix string) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		checkMember(v.Field(i), f, prefix+lowerFirst(f.Name), broken)
+		d.checkMember(v.Field(i), f, prefix+lowerFirst(f.Name))
 	}
 }
 
-func checkMember(v reflect.Value, f reflect.StructField, path string, broken *[]string) {
+func (d *decoder) checkMember(v reflect.Value, f reflect.StructField, path string) {
 	rules := parseRules(f.Tag.Get("aws"))
-	if absent(v) {
+	if !d.present[path] {
 		if rules.required {
-			*broken = append(*broken, fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", path))
+			d.broken = append(d.broken, fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", path))
 		}
 		return
 	}
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
-	check(v, rules, f.Tag.Get("pattern"), f.Tag.Get("enum"), path, broken)
+	d.check(v, rules, f.Tag.Get("pattern"), f.Tag.Get("enum"), path)
+	if v.Kind() == reflect.Struct {
+		d.checkStruct(v, path+".")
+	}
 	if v.Kind() != reflect.Slice || v.Type().Elem().Kind() == reflect.Uint8 {
-		if v.Kind() == reflect.Struct {
-			checkStruct(v, path+".", broken)
-		}
 		return
 	}
 	itemRules := parseRules(f.Tag.Get("item"))
 	for i := range v.Len() {
-		at := path + "." + strconv.Itoa(i+1) + ".member"
 		if v.Index(i).Kind() == reflect.Struct {
-			checkStruct(v.Index(i), at+".", broken)
+			d.checkStruct(v.Index(i), member(path, i)+".")
 			continue
 		}
-		check(v.Index(i), itemRules, f.Tag.Get("itempattern"), "", at, broken)
+		d.check(v.Index(i), itemRules, f.Tag.Get("itempattern"), "", member(path, i))
 	}
 }
 
-// absent tells a member that was not sent. A plain string or number is absent
-// when zero; members for which "" or 0 differ from absence are pointers.
-func absent(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Slice:
-		return v.IsNil()
-	case reflect.String:
-		return v.Len() == 0
-	}
-	return false
-}
-
-func check(v reflect.Value, r rules, pattern, enum, path string, broken *[]string) {
+func (d *decoder) check(v reflect.Value, r rules, pattern, enum, path string) {
 	fail := func(format string, args ...any) {
-		*broken = append(*broken, "Value"+quoted(v, r.sensitive)+" at '"+path+"' failed to satisfy constraint: "+fmt.Sprintf(format, args...))
+		d.broken = append(d.broken, "Value"+quoted(v, r.sensitive)+" at '"+path+"' failed to satisfy constraint: "+fmt.Sprintf(format, args...))
 	}
 	switch v.Kind() {
 	case reflect.Int64:
