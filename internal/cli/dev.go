@@ -117,6 +117,8 @@ func runDev(ctx context.Context, a *app, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := withParent(ctx)
+	defer cancel()
 	s := &session{a: a, cfg: cfg, report: newReporter(a.ui)}
 	if s.program, err = findProgram(ctx, a, cfg.arg, cfg.tags); err != nil {
 		return err

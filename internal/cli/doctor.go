@@ -244,7 +244,12 @@ func methodUsers(dump []byte) []string {
 			continue
 		}
 		name, _, _ := strings.Cut(string(line), " ")
-		found = append(found, packageOf(name))
+		if pkg := packageOf(name); pkg != "reflect" && !strings.HasPrefix(pkg, "type:") { // they are the way, not the cause
+			found = append(found, pkg)
+		}
+	}
+	if len(found) == 0 && bytes.Contains(dump, []byte("<ReflectMethod>")) {
+		return []string{"reflect"}
 	}
 	slices.Sort(found)
 	found = slices.Compact(found)
