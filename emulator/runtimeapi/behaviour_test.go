@@ -428,10 +428,13 @@ func TestStreaming(t *testing.T) {
 	})
 	t.Run("an exit on the way", func(t *testing.T) {
 		r := invokeStream(t, fn, event{Do: "exit"})
-		_, err := io.ReadAll(r.Stream)
+		if !r.Streamed {
+			t.Fatalf("what was sent before the exit is lost: %s", r.Payload)
+		}
+		body, err := io.ReadAll(r.Stream)
 		var failed *runtimeapi.FunctionError
-		if !errors.As(err, &failed) || failed.Type != "Runtime.ExitError" {
-			t.Fatalf("%v", err)
+		if !errors.As(err, &failed) || failed.Type != "Runtime.ExitError" || !strings.HasPrefix(string(body), "first ") {
+			t.Fatalf("%q %v", body, err)
 		}
 		idle(t, fn)
 	})

@@ -27,6 +27,8 @@ type boot struct {
 	proc    *process
 	begun   time.Time
 
+	conns connCount
+
 	ready   chan struct{} // closed when Init is complete
 	initBad chan struct{} // closed when Init was reported to have failed
 	gone    chan struct{} // closed when the process is gone and its log is read
@@ -71,6 +73,7 @@ func (b *boot) start(command []string, env []string) error {
 // watch ends everything that waits for the process when that is gone.
 func (b *boot) watch() {
 	<-b.proc.done
+	b.conns.wait(lastRequests)
 	b.emit(Event{Type: Exit, Error: b.proc.exitReason()})
 	b.mu.Lock()
 	b.state = rtGone
@@ -90,6 +93,51 @@ func (b *boot) watch() {
 	}
 	b.fn.forget(b)
 	close(b.gone)
+}
+
+// lastRequests bounds how long the requests are served that the process had sent
+// when it ended: what it said counts, although it is read after its death. Only
+// a caller who does not read a stream, or a heir of the sockets, makes it last.
+const lastRequests = time.Second
+
+// A connCount counts a boot's connections.
+type connCount struct {
+	mu   sync.Mutex
+	n    int
+	none chan struct{} // closed at 0; nil: nobody waits
+}
+
+func (c *connCount) open() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+}
+
+func (c *connCount) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n--; c.n == 0 && c.none != nil {
+		close(c.none)
+		c.none = nil
+	}
+}
+
+// wait returns when all are closed, or after limit.
+func (c *connCount) wait(limit time.Duration) {
+	c.mu.Lock()
+	if c.n == 0 {
+		c.mu.Unlock()
+		return
+	}
+	none := make(chan struct{})
+	c.none = none
+	c.mu.Unlock()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-none:
+	case <-t.C:
+	}
 }
 
 // exitFailure is what a caller hears when the process ended.

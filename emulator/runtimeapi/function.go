@@ -32,6 +32,7 @@ type Function struct {
 	inFlight   int
 	idle       chan struct{} // closed when nothing is in flight; nil: nobody waits
 	boots      map[[sha256.Size]byte]*boot
+	conns      map[net.Conn]*boot
 	server     *http.Server
 	serving    sync.WaitGroup
 	addr       string
@@ -69,7 +70,7 @@ func New(cfg Config) (*Function, error) {
 	cfg = cfg.withDefaults()
 	return &Function{
 		cfg: cfg, command: cfg.Command, abort: make(chan struct{}),
-		boots: map[[sha256.Size]byte]*boot{},
+		boots: map[[sha256.Size]byte]*boot{}, conns: map[net.Conn]*boot{},
 	}, nil
 }
 
@@ -472,6 +473,8 @@ func (f *Function) listen() (string, error) {
 		Handler:           http.HandlerFunc(f.route),
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    2 << 20, // the cause for X-Ray may have 1 MiB
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState:         f.connState,
 	}
 	f.serving.Go(func() { _ = f.server.Serve(l) })
 	return f.addr, nil
@@ -491,7 +494,34 @@ func (f *Function) route(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "runtimeapi: this process has no sandbox", http.StatusForbidden)
 		return
 	}
+	f.connect(r, b)
 	http.StripPrefix("/"+token, b).ServeHTTP(w, r)
+}
+
+type connKey struct{}
+
+// connect notes which boot a connection belongs to, at its first request.
+func (f *Function) connect(r *http.Request, b *boot) {
+	c, _ := r.Context().Value(connKey{}).(net.Conn)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.conns[c] == nil {
+		f.conns[c] = b
+		b.conns.open()
+	}
+}
+
+// connState forgets a connection when it is closed.
+func (f *Function) connState(c net.Conn, s http.ConnState) {
+	if s != http.StateClosed {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.conns[c]; b != nil {
+		delete(f.conns, c)
+		b.conns.close()
+	}
 }
 
 // admit gives a boot its path and returns what goes into AWS_LAMBDA_RUNTIME_API.

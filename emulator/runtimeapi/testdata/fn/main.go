@@ -64,7 +64,7 @@ func handle(ctx context.Context, e event) (any, error) {
 	case "large":
 		return strings.Repeat("x", e.Size), nil
 	case "block": // until the deadline, and longer
-		select {}
+		time.Sleep(time.Hour)
 	case "wait":
 		time.Sleep(time.Duration(e.Ms) * time.Millisecond)
 		return "waited", nil
@@ -76,7 +76,7 @@ func handle(ctx context.Context, e event) (any, error) {
 type endless struct{ r io.Reader }
 
 func (e *endless) Read(p []byte) (int, error) { return e.r.Read(p) }
-func (*endless) Close() error                 { select {} }
+func (*endless) Close() error                 { time.Sleep(time.Hour); return nil }
 
 func stream(ctx context.Context, e event) (io.Reader, error) {
 	if e.Do == "error" {
@@ -92,6 +92,7 @@ func stream(ctx context.Context, e event) (io.Reader, error) {
 		case "break":
 			_ = w.CloseWithError(&orderRejected{e.Text})
 		case "exit":
+			_, _ = io.WriteString(w, "second ") // taken up only after the first was sent
 			os.Exit(3)
 		case "block":
 		default:
@@ -108,7 +109,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, "config: DATABASE_URL is missing")
 		os.Exit(2)
 	case "block":
-		select {}
+		time.Sleep(time.Hour)
+	case "raw": // the test plays the runtime
+		fmt.Println(os.Getenv("AWS_LAMBDA_RUNTIME_API"))
+		time.Sleep(time.Hour)
 	case "once": // the first Init fails, the second does not
 		name := os.Getenv("FN_FILE")
 		if _, err := os.Stat(name); err != nil {
