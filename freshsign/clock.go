@@ -20,11 +20,15 @@ const (
 // process lived through go by mono. Over a freeze the monotonic clock may advance (on demand) or stand still
 // (SnapStart), so neither is enough alone.
 type moment struct {
-	wall  time.Time
-	mono  time.Duration
-	epoch uint64 // number of clock events before this moment
-	pool  uint64 // number of times pooled connections became suspect
+	wall   time.Time
+	mono   time.Duration
+	epoch  uint64        // number of clock events before this moment
+	pool   uint64        // number of times pooled connections became suspect
+	offset time.Duration // what is known of the service's clock minus ours
 }
+
+// service is what the service's clock should show.
+func (m moment) service() time.Time { return m.wall.Add(m.offset) }
 
 // An engine is the state that the clients of one aws.Config share.
 type engine struct {
@@ -65,7 +69,7 @@ func (e *engine) look() moment {
 	wall = wall.Round(0)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := moment{wall: wall, mono: mono, epoch: e.last.epoch, pool: e.last.pool}
+	now := moment{wall: wall, mono: mono, epoch: e.last.epoch, pool: e.last.pool, offset: e.offset.value}
 	if !e.last.wall.IsZero() {
 		dw, dm := wall.Sub(e.last.wall), mono-e.last.mono
 		switch {
@@ -74,7 +78,7 @@ func (e *engine) look() moment {
 		case (dw - dm).Abs() > clockSlack:
 			now.epoch++
 			now.pool++
-			e.offset = offset{}
+			e.offset, now.offset = offset{}, 0
 		case dw > idleGap:
 			now.pool++
 		}
@@ -85,10 +89,3 @@ func (e *engine) look() moment {
 
 // strong is the least age that counts as evidence: below it, a rejection has another cause.
 func (e *engine) strong() time.Duration { return e.Window / 5 * 4 }
-
-// shift returns the offset to sign with: what the service's clock shows more than ours.
-func (e *engine) shift() time.Duration {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.offset.value
-}

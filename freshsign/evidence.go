@@ -59,7 +59,7 @@ func gather(c *call, md middleware.Metadata, err error) evidence {
 	v.code = api.ErrorCode()
 	v.request, _ = awsmiddleware.GetRequestIDMetadata(md)
 	if c.sig.signer != nil {
-		v.signed = c.sig.at.wall.Add(c.sig.offset)
+		v.signed = c.sig.at.service()
 	}
 	if resp, ok := awsmiddleware.GetRawResponse(md).(*smithyhttp.Response); ok && resp.Response != nil {
 		v.server = serverDate(resp.Header)

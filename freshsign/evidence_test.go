@@ -131,7 +131,7 @@ func TestWhatIsNoAnswerIsNoneOfOurs(t *testing.T) {
 		}
 	}
 	// Without a response the signature's own date counts, but there is no server time.
-	c.sig = signature{signer: &signer{}, at: moment{wall: start}, offset: time.Minute}
+	c.sig = signature{signer: &signer{}, at: moment{wall: start, offset: time.Minute}}
 	i, again := c.judge(t.Context(), middleware.Metadata{}, apiError("InvalidSignatureException"))
 	if i.Cause != WrongKey || i.Confidence != Possible || again || !i.SignedAt.Equal(start.Add(time.Minute)) {
 		t.Errorf("%v %v", i, again)
@@ -154,7 +154,7 @@ func TestExplainTellsTheClockFromTheWait(t *testing.T) {
 		{0, -2 * min, 6 * min, FreezeGap, Certain},
 		{10 * min, 10 * min, 6 * min, FreezeGap, Certain},
 	} {
-		cl := &call{engine: newEngine(Config{}), x: at(0, 0, 0, c.skew), sig: signature{offset: c.offset}}
+		cl := &call{engine: newEngine(Config{}), x: at(0, 0, 0, c.skew), sig: signature{at: moment{offset: c.offset}}}
 		i := cl.explain(t.Context(), evidence{signed: start, server: start.Add(c.age)})
 		if i.Cause != c.cause || i.Confidence != c.sure {
 			t.Errorf("%+v: %v", c, i)

@@ -115,7 +115,7 @@ func (c *call) describe(ctx context.Context, v evidence, cause Cause, sure Confi
 	i := c.incident(ctx, cause, sure, 0)
 	i.SignedAt, i.ServerTime, i.RequestID = v.signed, v.server, v.request
 	i.Age, _ = v.age()
-	i.SentAt, i.Offset = c.x.start.wall, c.sig.offset
+	i.SentAt, i.Offset = c.x.start.wall, c.sig.at.offset
 	i.EpochAtSign, i.EpochAtSend = c.sig.at.epoch, c.x.start.epoch
 	return i
 }
@@ -128,7 +128,7 @@ func (c *call) explain(ctx context.Context, v evidence) Incident {
 	}
 	age, _ := v.age()
 	found := c.x.skew()
-	switch byClock := found - c.sig.offset; {
+	switch byClock := found - c.sig.at.offset; {
 	case 2*byClock.Abs() < age.Abs():
 		return c.describe(ctx, v, FreezeGap, Certain)
 	case found == 0:

@@ -42,7 +42,7 @@ type sending struct {
 	trace   httptrace.ClientTrace
 	call    *call
 	req     *http.Request
-	start   moment
+	start   moment // of the exchange; the signature's until a connection is handed out
 	refused bool
 	renewed Incident // set if an old signature was caught in time
 }
@@ -50,13 +50,13 @@ type sending struct {
 // Do sends the request. Until the connection is handed out nothing has been serialized, so the last moment to sign is
 // GotConn, in HTTP/1.1 and HTTP/2 alike, for first sends and for resends inside net/http.
 func (t *transport) Do(req *http.Request) (*http.Response, error) {
-	now := t.engine.look()
-	client := t.current(now.pool)
 	c := callFrom(req.Context())
 	if c == nil {
-		return client.Do(req)
+		return t.current(t.engine.look().pool).Do(req)
 	}
-	s := &sending{call: c, start: now}
+	start := c.signedAt()
+	client := t.current(start.pool)
+	s := &sending{call: c, start: start}
 	s.trace.GotConn = s.gotConn
 	s.req = req.WithContext(httptrace.WithClientTrace(req.Context(), &s.trace))
 	resp, err := client.Do(s.req)
@@ -95,12 +95,12 @@ func (s *sending) gotConn(info httptrace.GotConnInfo) {
 		s.refuse(info)
 	case c.sig.renewable() && c.sig.stale(now):
 		old := c.sig
-		if !c.sig.renew(s.req.Context(), now, c.engine.shift(), s.req.Header) {
+		if !c.sig.renew(s.req.Context(), now, s.req.Header) {
 			return
 		}
 		if age := now.wall.Sub(old.at.wall); age.Abs() >= c.engine.strong() || now.epoch != old.at.epoch {
 			s.renewed = c.incident(s.req.Context(), FreezeGap, Certain, Resigned)
-			s.renewed.SignedAt, s.renewed.SentAt, s.renewed.Age = old.at.wall.Add(old.offset), now.wall, age
+			s.renewed.SignedAt, s.renewed.SentAt, s.renewed.Age = old.at.service(), now.wall, age
 			s.renewed.EpochAtSign, s.renewed.EpochAtSend = old.at.epoch, now.epoch
 		}
 	}

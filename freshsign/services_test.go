@@ -254,10 +254,10 @@ func TestASignerThatFailsAgainLeavesTheOldSignature(t *testing.T) {
 	n := new(int)
 	s := signature{signer: countdown{v4.NewSigner(), n}, req: httpRequest(), creds: keyPair}
 	live := http.Header{authHeader: {"SignedHeaders=host"}}
-	if s.renew(t.Context(), moment{wall: start}, 0, live) || live.Get(authHeader) != "SignedHeaders=host" {
+	if s.renew(t.Context(), moment{wall: start}, live) || live.Get(authHeader) != "SignedHeaders=host" {
 		t.Error(live)
 	}
-	if s.renew(t.Context(), moment{wall: start}, 0, http.Header{}) {
+	if s.renew(t.Context(), moment{wall: start}, http.Header{}) {
 		t.Error("renewed what was never signed")
 	}
 	g := newRig()

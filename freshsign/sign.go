@@ -55,16 +55,14 @@ func callFrom(ctx context.Context) *call {
 
 // A signature is what was signed, and everything needed to sign it again.
 type signature struct {
-	signer   httpSigner
-	req      *http.Request
-	creds    aws.Credentials
-	hash     string
-	service  string
-	region   string
-	options  []func(*v4.SignerOptions)
-	at       moment
-	offset   time.Duration
-	resigned bool
+	signer  httpSigner
+	req     *http.Request
+	creds   aws.Credentials
+	hash    string
+	service string
+	region  string
+	options []func(*v4.SignerOptions)
+	at      moment
 }
 
 // renewable reports whether a new signature may replace this one. The seed signature of a stream is chained to the
@@ -81,8 +79,18 @@ func (s *signature) stale(now moment) bool {
 // died reports whether the credentials were alive at the signature and are not at now. Credentials that look dead
 // already when signing are left alone: then it is our clock that is wrong, or nobody has better ones.
 func (s *signature) died(now moment) bool {
-	dead := func(at time.Time) bool { return at.Add(s.offset).After(s.creds.Expires.Add(-expiryMargin)) }
-	return s.signer != nil && s.creds.CanExpire && dead(now.wall) && !dead(s.at.wall)
+	dead := func(at moment) bool { return at.service().After(s.creds.Expires.Add(-expiryMargin)) }
+	return s.signer != nil && s.creds.CanExpire && dead(now) && !dead(s.at)
+}
+
+// signedAt is when the current signature was made; now, if the client's signer is not ours.
+func (c *call) signedAt() moment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sig.signer == nil {
+		return c.engine.look()
+	}
+	return c.sig.at
 }
 
 // A signer signs by our clock and our offset, and remembers what it signed.
@@ -98,8 +106,8 @@ func (s *signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Re
 	if c == nil { // not an operation's request: somebody else's use of the client's signer
 		return s.next.SignHTTP(ctx, creds, r, hash, service, region, at, optFns...)
 	}
-	now, offset := s.engine.look(), s.engine.shift()
-	if err := s.next.SignHTTP(ctx, creds, r, hash, service, region, now.wall.Add(offset), optFns...); err != nil {
+	now := s.engine.look()
+	if err := s.next.SignHTTP(ctx, creds, r, hash, service, region, now.service(), optFns...); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -107,14 +115,14 @@ func (s *signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Re
 	c.provider, c.v4a = s.provider, s.v4a
 	c.sig = signature{
 		signer: s.next, req: r, creds: creds, hash: hash, service: service, region: region,
-		options: optFns, at: now, offset: offset,
+		options: optFns, at: now,
 	}
 	return nil
 }
 
 // renew signs again, as of now, exactly the headers that were signed before, and puts the result into live, the
 // headers that are about to be sent. Headers that others added since stay unsigned.
-func (s *signature) renew(ctx context.Context, now moment, offset time.Duration, live http.Header) bool {
+func (s *signature) renew(ctx context.Context, now moment, live http.Header) bool {
 	signed := signedHeaders(live.Get(authHeader))
 	if len(signed) == 0 {
 		return false
@@ -127,7 +135,7 @@ func (s *signature) renew(ctx context.Context, now moment, offset time.Duration,
 	}
 	url := *s.req.URL
 	r := &http.Request{Method: s.req.Method, URL: &url, Host: s.req.Host, Header: header, ContentLength: s.req.ContentLength}
-	if err := s.signer.SignHTTP(ctx, s.creds, r, s.hash, s.service, s.region, now.wall.Add(offset), s.options...); err != nil {
+	if err := s.signer.SignHTTP(ctx, s.creds, r, s.hash, s.service, s.region, now.service(), s.options...); err != nil {
 		return false
 	}
 	for _, name := range []string{authHeader, dateHeader, tokenHeader} {
@@ -135,7 +143,7 @@ func (s *signature) renew(ctx context.Context, now moment, offset time.Duration,
 			live[name] = v
 		}
 	}
-	s.at, s.offset, s.resigned = now, offset, true
+	s.at = now
 	return true
 }
 
