@@ -194,16 +194,24 @@ func (s *Service) start(sec *secret, versionID string, steps []string, probe boo
 		steps: steps, function: sec.Rotation.LambdaARN, probe: probe,
 	}
 	s.rotations[sec.ARN] = ro
-	s.running.Add(1)
+	done := make(chan struct{})
+	s.running[ro] = done
 	go func() {
-		defer s.running.Done()
-		defer cancel()
+		defer s.ended(ro, done)
 		step, err := s.runSteps(ctx, ro)
-		done := s.finish(ro, step, err)
+		result := s.finish(ro, step, err)
 		if s.cfg.OnRotation != nil {
-			s.cfg.OnRotation(done)
+			s.cfg.OnRotation(result)
 		}
 	}()
+}
+
+func (s *Service) ended(ro *rotation, done chan struct{}) {
+	ro.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.running, ro)
+	close(done)
 }
 
 func (s *Service) runSteps(ctx context.Context, ro *rotation) (failed string, err error) {

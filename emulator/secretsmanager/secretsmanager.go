@@ -97,8 +97,8 @@ type Service struct {
 	faults    map[string]*service.Error    // by name
 	held      map[string]bool              // names whose replicas do not follow
 	rotations map[string]*rotation         // in progress, by ARN
+	running   map[*rotation]chan struct{}  // closed when OnRotation has returned
 	closed    bool
-	running   sync.WaitGroup
 }
 
 // place is where a name is unique.
@@ -133,6 +133,7 @@ func New(cfg Config) *Service {
 		faults:    map[string]*service.Error{},
 		held:      map[string]bool{},
 		rotations: map[string]*rotation{},
+		running:   map[*rotation]chan struct{}{},
 	}
 	if s.cfg.Invoke == nil {
 		s.cfg.Invoke = BuiltinRotation(s)
@@ -166,26 +167,37 @@ func (s *Service) Open() error {
 
 // Wait returns when no rotation is in progress, or with ctx's error.
 func (s *Service) Wait(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { s.running.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		done := s.anyRunning()
+		if done == nil {
+			return nil
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+}
+
+func (s *Service) anyRunning() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, done := range s.running {
+		return done
+	}
+	return nil
 }
 
 // Close cancels rotations in progress, waits for them and starts no new ones.
 func (s *Service) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	for _, r := range s.rotations {
-		r.cancel()
+	for ro := range s.running {
+		ro.cancel()
 	}
 	s.mu.Unlock()
-	s.running.Wait()
-	return nil
+	return s.Wait(context.Background())
 }
 
 // SigningName returns "secretsmanager".
