@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,20 +80,11 @@ func fold(v string) string {
 // wirePath is the path's bytes as they were sent. URL.EscapedPath would repair
 // what the client did not encode, and the client signed what it sent.
 func wirePath(r *http.Request) string {
-	if r.RequestURI == "" {
-		return r.URL.EscapedPath()
+	if !strings.HasPrefix(r.RequestURI, "/") {
+		return r.URL.EscapedPath() // an absolute target, or a request that no server parsed
 	}
-	p := r.RequestURI
-	if i := strings.Index(p, "://"); i >= 0 && !strings.HasPrefix(p, "/") {
-		p = p[i+3:]
-		if j := strings.IndexByte(p, '/'); j >= 0 {
-			p = p[j:]
-		} else {
-			p = "/"
-		}
-	}
-	p, _, _ = strings.Cut(p, "?")
-	return p
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return path
 }
 
 // canonicalPath normalises and encodes the path once more; for S3, whose keys
@@ -179,35 +171,10 @@ func uriEncode(s string, path bool) string {
 	return b.String()
 }
 
-// unescape decodes what is an escape and leaves what is not.
+// unescape decodes a path; one that holds an escape that is none is taken as it is.
 func unescape(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
+	if decoded, err := url.PathUnescape(s); err == nil {
+		return decoded
 	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			hi, lo := unhex(s[i+1]), unhex(s[i+2])
-			if hi >= 0 && lo >= 0 {
-				b.WriteByte(byte(hi<<4 | lo))
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
-	default:
-		return -1
-	}
+	return s
 }

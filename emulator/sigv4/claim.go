@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,7 +57,7 @@ func Parse(r *http.Request) (Claim, error) {
 func parse(r *http.Request) (parsed, error) {
 	query := parseQuery(r.URL.RawQuery)
 	auth := r.Header.Get("Authorization")
-	presigned := query.has("X-Amz-Algorithm")
+	presigned := query.count("X-Amz-Algorithm") > 0
 	switch {
 	case auth != "" && presigned:
 		return parsed{}, refuse(Ambiguous, "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
@@ -121,16 +122,10 @@ func parseHeader(r *http.Request, auth string) (parsed, error) {
 // redactSignature keeps a live signature out of an error text, which may be
 // logged while the signature is still good.
 func redactSignature(auth string) string {
-	i := strings.Index(auth, "Signature=")
-	if i < 0 {
-		return auth
-	}
-	end := strings.IndexAny(auth[i:], ", ")
-	if end < 0 {
-		return auth[:i] + "Signature=…"
-	}
-	return auth[:i] + "Signature=…" + auth[i+end:]
+	return signatureValue.ReplaceAllString(auth, "Signature=…")
 }
+
+var signatureValue = regexp.MustCompile(`Signature=[^, ]*`)
 
 func parsePresigned(q query) (parsed, error) {
 	c := parsed{Claim: Claim{Presigned: true}, token: q.get("X-Amz-Security-Token"), algorithm: q.get("X-Amz-Algorithm")}
@@ -230,8 +225,6 @@ func parseQuery(raw string) query {
 	}
 	return q
 }
-
-func (q query) has(key string) bool { return q.count(key) > 0 }
 
 func (q query) count(key string) (n int) {
 	for _, p := range q.pairs {
