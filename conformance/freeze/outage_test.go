@@ -104,7 +104,7 @@ func outage(t *testing.T, effect emulator.Effect) {
 	if err := aws.Secrets().Put("secret/00", "after"); err != nil {
 		t.Fatal(err)
 	}
-	for over := time.Now().Add(4 * outageRetryMax); ; rest(t, 50*time.Millisecond) {
+	for over := time.Now().Add(10 * outageRetryMax); ; rest(t, 50*time.Millisecond) {
 		if resp, _ := s.try(t); resp.FunctionError == "" {
 			if a := decode(t, resp); a.Value != "after" {
 				t.Errorf("the outage is over, and the value is %q", a.Value)

@@ -1,10 +1,12 @@
 package freeze
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/emulatortest"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
@@ -35,15 +37,15 @@ func meeting(t *testing.T, name string, env ...string) (*sandbox, *relay) {
 	return s, r
 }
 
-// await returns when a request has left the process, and lies in the network.
-func (r *relay) await(t *testing.T) {
+// await returns when something has come.
+func await(t *testing.T, what string, come <-chan struct{}) {
 	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-r.arrived:
+	case <-come:
 	case <-timer.C:
-		t.Fatal("no request was written")
+		t.Fatalf("%s did not come", what)
 	}
 }
 
@@ -52,7 +54,7 @@ func (r *relay) await(t *testing.T) {
 func between(t *testing.T, s *sandbox, r *relay) *runtimeapi.Response {
 	t.Helper()
 	s.invoke(t)
-	r.await(t)
+	await(t, "a request", r.arrived)
 	rest(t, dead)
 	s.onThaw(r.release) // the machine goes on as a whole
 	resp, _ := s.try(t)
@@ -61,6 +63,13 @@ func between(t *testing.T, s *sandbox, r *relay) *runtimeapi.Response {
 
 // within freezes it while it waits for the answer.
 func within(t *testing.T, s *sandbox, r *relay) *runtimeapi.Response {
+	t.Helper()
+	return during(t, s, r, "a request", r.arrived, dead)
+}
+
+// during invokes the function, freezes it for a while when something has come,
+// and lets the machine go on.
+func during(t *testing.T, s *sandbox, r *relay, what string, come <-chan struct{}, d time.Duration) *runtimeapi.Response {
 	t.Helper()
 	type result struct {
 		resp *runtimeapi.Response
@@ -71,17 +80,19 @@ func within(t *testing.T, s *sandbox, r *relay) *runtimeapi.Response {
 		resp, err := s.Invoke(t.Context(), runtimeapi.Request{})
 		done <- result{resp, err}
 	}()
-	r.await(t)
+	await(t, what, come)
 	if err := s.Freeze(); err != nil {
 		t.Fatal(err)
 	}
-	rest(t, dead)
+	rest(t, d)
 	s.onThaw(r.release)
 	s.Thaw()
 	got := <-done
+	s.onThaw(nil)
 	if got.err != nil {
 		t.Fatal(got.err)
 	}
+	s.settle(t)
 	return got.resp
 }
 
@@ -136,4 +147,57 @@ func TestOursLivesThroughIt(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Lambda stops a sandbox that has answered. A virtual machine may stop whenever
+// it is moved or saved, so here it stops in the middle: with a request written, or
+// with its answer in the socket.
+func TestFreezesWithinInvocations(t *testing.T) {
+	s, r := meeting(t, "fn", "FN_MAX_STALE=-1s", "FN_TTL=1ms")
+	invocations, long, held := 24, 0, 0
+	if testing.Short() {
+		invocations = 12
+	}
+	invocations = max(invocations, int(number(t, "MIDDY_SOAK", 0))/20)
+	random := rand.New(rand.NewPCG(number(t, "MIDDY_SOAK_SEED", 1), 1))
+	answered := make(chan struct{}, 1)
+	t.Cleanup(s.aws.Subscribe(func(emulator.Record) {
+		select {
+		case answered <- struct{}{}:
+		default:
+		}
+	}))
+	var a answer
+	for i := range invocations {
+		d := time.Duration(random.Int64N(int64(50 * time.Millisecond)))
+		if i%10 >= 8 {
+			d += dead
+			long++
+		}
+		what, come := "an answer", answered
+		if i%2 == 0 {
+			r.hold()
+			what, come = "a request", r.arrived
+			if d > dead {
+				held++
+			}
+		} else {
+			r.release()
+			for len(answered) > 0 {
+				<-answered
+			}
+		}
+		resp := during(t, s, r, what, come, d)
+		if resp.FunctionError != "" {
+			t.Fatalf("invocation %d, frozen for %v: %s: %s", i, d, resp.ErrorType, resp.ErrorMessage)
+		}
+		a = decode(t, resp)
+		if a.Value != "value" || a.After != 0 || len(a.Unhealed) != 0 {
+			t.Fatalf("invocation %d: value %q, not healed %v, %d goroutines left\n%s", i, a.Value, a.Unhealed, a.After, a.Alive)
+		}
+	}
+	if a.Healed["freeze gap"] != held {
+		t.Errorf("healed %v, want a freeze gap for each of the %d requests that lay in the network for longer than the window", a.Healed, held)
+	}
+	t.Logf("%d invocations, %d freezes longer than the window, healed %v", invocations, long, a.Healed)
 }

@@ -58,6 +58,9 @@ func (r *relay) hold() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.gate = make(chan struct{})
+	for len(r.arrived) > 0 {
+		<-r.arrived
+	}
 }
 
 // release lets it go.

@@ -152,6 +152,20 @@ func (s *sandbox) invoke(t *testing.T) (a answer, resp *runtimeapi.Response, ali
 	return decode(t, resp), resp, alive
 }
 
+// settle returns when the sandbox is frozen after its invocation, and forgets
+// what was noted of freezes.
+func (s *sandbox) settle(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.Idle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for len(s.frozen) > 0 {
+		<-s.frozen
+	}
+}
+
 func decode(t *testing.T, resp *runtimeapi.Response) (a answer) {
 	t.Helper()
 	if err := json.Unmarshal(resp.Payload, &a); err != nil {

@@ -24,8 +24,8 @@ type answer struct {
 	Value  string
 	Values int
 	// Before and After are the toolkit's goroutines when the event arrived and
-	// when the answer was ready to leave; Pooled those that hold idle
-	// connections; Others all the rest.
+	// when the answer was ready to leave; Pooled net/http's, which hold
+	// idle connections; Others all the rest.
 	Before, After, Pooled, Others int
 	// Alive is the stacks of Before and After, for the person who reads a failure.
 	Alive string
@@ -119,7 +119,7 @@ func look() (c census) {
 		case belongs(g):
 			c.toolkit++
 			c.stacks += string(g) + "\n\n"
-		case bytes.Contains(g, []byte("net/http.(*persistConn)")):
+		case bytes.Contains(g, []byte("net/http.(*persistConn)")), bytes.Contains(g, []byte("net/http.(*Transport)")): // the latter dials for the pool
 			c.pooled++
 		default:
 			c.others++
