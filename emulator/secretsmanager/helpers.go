@@ -315,6 +315,34 @@ func (s *Service) Sow(seed Seed) (wrote bool, err error) {
 
 var errSown = errors.New("the seed has not changed")
 
+// sowVersions moves AWSCURRENT first, which moves AWSPREVIOUS to the value that
+// was current before, unless the seed then says otherwise.
+func (sec *secret) sowVersions(seeds []SeedVersion, now time.Time) {
+	for _, v := range sec.Versions {
+		v.Stages = slices.DeleteFunc(v.Stages, func(l string) bool { return l != current && l != previous })
+	}
+	sec.prune(100, now.Add(time.Hour))
+	var rest []func()
+	for _, sv := range seeds {
+		id := token(sv.ID)
+		v := sec.Versions[id]
+		if v == nil {
+			v = sec.add(id, value{}, now)
+		}
+		v.String, v.Binary = sv.String, sv.Binary
+		for _, stage := range sv.Stages {
+			if stage == current {
+				sec.attach(v, stage)
+				continue
+			}
+			rest = append(rest, func() { sec.attach(v, stage) })
+		}
+	}
+	for _, attach := range rest {
+		attach()
+	}
+}
+
 func (sec *secret) sow(seed Seed, now time.Time) error {
 	sec.Description, sec.KMSKeyID, sec.KeyDisabled = seed.Description, customKey(seed.KMSKeyID), seed.KeyDisabled
 	sec.Deletion = epoch{}
@@ -322,20 +350,7 @@ func (sec *secret) sow(seed Seed, now time.Time) error {
 	for _, k := range slices.Sorted(maps.Keys(seed.Tags)) {
 		sec.Tags = append(sec.Tags, tag{k, seed.Tags[k]})
 	}
-	for _, sv := range seed.Versions {
-		id := sv.ID
-		if id == "" {
-			id = newUUID()
-		}
-		v := sec.Versions[id]
-		if v == nil {
-			v = sec.add(id, value{sv.String, sv.Binary}, now)
-		}
-		v.String, v.Binary = sv.String, sv.Binary
-		for _, stage := range sv.Stages {
-			sec.attach(v, stage)
-		}
-	}
+	sec.sowVersions(seed.Versions, now)
 	sec.Rotation = rotationState{}
 	if r := seed.Rotation; r != nil {
 		sec.Rotation = rotationState{Configured: true, Enabled: true, LambdaARN: r.LambdaARN, Rules: r.rules()}

@@ -86,7 +86,8 @@ func (c Config) Validate() error {
 // A Service is an emulated Secrets Manager of all regions and accounts. It is
 // safe for concurrent use.
 type Service struct {
-	cfg Config
+	cfg        Config
+	operations map[string]func(*Service, *request, []byte) (any, error)
 
 	openOnce sync.Once
 	openErr  error
@@ -128,12 +129,13 @@ func New(cfg Config) *Service {
 		cfg.RotationTimeout = 15 * time.Minute
 	}
 	s := &Service{
-		cfg:       cfg,
-		places:    map[place]map[string]*secret{},
-		faults:    map[string]*service.Error{},
-		held:      map[string]bool{},
-		rotations: map[string]*rotation{},
-		running:   map[*rotation]chan struct{}{},
+		cfg:        cfg,
+		operations: operations(),
+		places:     map[place]map[string]*secret{},
+		faults:     map[string]*service.Error{},
+		held:       map[string]bool{},
+		rotations:  map[string]*rotation{},
+		running:    map[*rotation]chan struct{}{},
 	}
 	if s.cfg.Invoke == nil {
 		s.cfg.Invoke = BuiltinRotation(s)
@@ -261,7 +263,7 @@ func op[In any](f func(*Service, *request, *In) (any, error)) func(*Service, *re
 // due by the call's time: deletions at the end of their recovery window, and the
 // start of scheduled rotations.
 func (s *Service) Call(ctx context.Context, c *service.Call) (any, error) {
-	f, ok := operations()[c.Operation]
+	f, ok := s.operations[c.Operation]
 	if !ok {
 		return nil, fail("UnknownOperationException", "The operation %s is not known to Secrets Manager.", c.Operation)
 	}

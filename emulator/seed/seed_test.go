@@ -338,6 +338,45 @@ func TestASecondApplyWritesOnlyWhatChangedInTheFile(t *testing.T) {
 	}
 }
 
+func TestAChangedSeedSaysWhichLabelsThereAre(t *testing.T) {
+	sm := secretsmanager.New(secretsmanager.Config{})
+	apply := func(data string) {
+		t.Helper()
+		s, err := seed.Parse("s.yaml", []byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Apply(sm, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rotating = "secrets: {a: {versions: [{value: %[1]s-p, stages: [AWSPREVIOUS]}, {value: %[1]s-c, stages: [AWSCURRENT]}, {value: %[1]s-n, stages: [AWSPENDING, MINE]}]}}"
+	for _, n := range []string{"one", "two"} {
+		apply(fmt.Sprintf(rotating, n))
+		for label, want := range map[string]string{"AWSPREVIOUS": n + "-p", "AWSCURRENT": n + "-c", "AWSPENDING": n + "-n", "MINE": n + "-n"} {
+			if got := get(t, sm, "a", label); got != want {
+				t.Errorf("%s: got %s, want %s", label, got, want)
+			}
+		}
+	}
+	apply("secrets: {a: three}")
+	for label, want := range map[string]string{"AWSPREVIOUS": "two-c", "AWSCURRENT": "three"} {
+		if got := get(t, sm, "a", label); got != want {
+			t.Errorf("%s: got %s, want %s", label, got, want)
+		}
+	}
+	if got := get(t, sm, "a", "AWSPENDING"); !strings.HasPrefix(got, "ResourceNotFoundException") {
+		t.Errorf("a label stayed that the seed no longer names: %s", got)
+	}
+	for i := range 150 {
+		apply(fmt.Sprintf("secrets: {a: v%d}", i))
+	}
+	m, err := call(t, sm, "ListSecretVersionIds", `{"SecretId":"a","IncludeDeprecated":true}`)
+	if err != nil || len(m["Versions"].([]any)) > 100 {
+		t.Errorf("%d versions, %v", len(m["Versions"].([]any)), err)
+	}
+}
+
 func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "seed.yaml")
 	if _, err := seed.Load(path); !errors.Is(err, os.ErrNotExist) {

@@ -77,7 +77,8 @@ func (c Config) Validate() error {
 // A Service is an emulated Parameter Store of all regions and accounts. It is
 // safe for concurrent use.
 type Service struct {
-	cfg Config
+	cfg        Config
+	operations map[string]func(*Service, *request, []byte) (any, error)
 
 	openOnce sync.Once
 	openErr  error
@@ -104,7 +105,7 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Service{cfg: cfg, places: map[place]map[string]*parameter{}, faults: map[string]*service.Error{}}
+	return &Service{cfg: cfg, operations: operations(), places: map[place]map[string]*parameter{}, faults: map[string]*service.Error{}}
 }
 
 // Open reads what Config.Dir holds. It is called by the first use if nobody did
@@ -175,7 +176,7 @@ func op[In any](f func(*Service, *request, *In) (any, error)) func(*Service, *re
 // Call answers one request. Parameters whose Expiration policy has come due by
 // the call's time are gone before it.
 func (s *Service) Call(ctx context.Context, c *service.Call) (any, error) {
-	f, ok := operations()[c.Operation]
+	f, ok := s.operations[c.Operation]
 	if !ok {
 		return nil, fail("UnknownOperationException", "The operation %s is not known to Systems Manager's Parameter Store.", c.Operation)
 	}
