@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -426,6 +427,51 @@ func TestARealFunctionBehindAURL(t *testing.T) {
 	_ = resp.Body.Close()
 	if err != nil || resp.StatusCode != 200 || string(body) != "first second " {
 		t.Errorf("%d %q %v", resp.StatusCode, body, err)
+	}
+}
+
+// TestFiftyRequestsAtOnce: more than there are sandboxes queue, or are refused.
+func TestFiftyRequestsAtOnce(t *testing.T) {
+	for name, overflow := range map[string]runtimeapi.Overflow{"queue": runtimeapi.Queue, "refuse": runtimeapi.Refuse} {
+		t.Run(name, func(t *testing.T) {
+			fn, err := runtimeapi.New(runtimeapi.Config{
+				Command: []string{fnBinary}, Concurrency: 3, Overflow: overflow, Timeout: time.Minute, InitTimeout: time.Minute,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			srv := httptest.NewServer(frontdoor.New(frontdoor.Config{Function: fn}))
+			transport := &http.Transport{}
+			statuses := make(chan int, 50)
+			var wg sync.WaitGroup
+			for range 50 {
+				wg.Go(func() {
+					resp, err := (&http.Client{Transport: transport}).Post(srv.URL, "application/json", strings.NewReader(`{}`))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+					statuses <- resp.StatusCode
+				})
+			}
+			wg.Wait()
+			close(statuses)
+			count := map[int]int{}
+			for s := range statuses {
+				count[s]++
+			}
+			if n := len(fn.Stats().Sandboxes); n == 0 || n > 3 {
+				t.Errorf("%d sandboxes", n)
+			}
+			if overflow == runtimeapi.Queue && count[200] != 50 || count[200] == 0 || count[200]+count[429] != 50 {
+				t.Errorf("%v", count)
+			}
+			transport.CloseIdleConnections()
+			srv.Close()
+			_ = fn.Shutdown(context.Background())
+		})
 	}
 }
 

@@ -541,7 +541,7 @@ func TestConcurrency(t *testing.T) {
 		}
 	})
 	t.Run("refusing: what does not fit is throttled", func(t *testing.T) {
-		fn, _ := start(t, runtimeapi.Config{Concurrency: 3, Overflow: runtimeapi.Refuse})
+		fn, rec := start(t, runtimeapi.Config{Concurrency: 3, Overflow: runtimeapi.Refuse})
 		ctx, release := context.WithCancel(t.Context())
 		var busy sync.WaitGroup
 		for range 3 {
@@ -549,8 +549,7 @@ func TestConcurrency(t *testing.T) {
 				_, _ = fn.Invoke(ctx, runtimeapi.Request{Payload: []byte(`{"do":"block"}`), Deadline: time.Now().Add(time.Second)})
 			})
 		}
-		for fn.Stats().InFlight < 3 {
-		}
+		rec.untilN(t, 3, runtimeapi.InvokeStart)
 		if _, err := fn.Invoke(t.Context(), runtimeapi.Request{}); !errors.Is(err, runtimeapi.ErrThrottled) {
 			t.Errorf("got %v", err)
 		}
@@ -561,13 +560,12 @@ func TestConcurrency(t *testing.T) {
 		}
 	})
 	t.Run("a caller may leave the queue", func(t *testing.T) {
-		fn, _ := start(t, runtimeapi.Config{})
+		fn, rec := start(t, runtimeapi.Config{})
 		var busy sync.WaitGroup
 		busy.Go(func() {
 			_, _ = fn.Invoke(t.Context(), runtimeapi.Request{Payload: []byte(`{"do":"block"}`), Deadline: time.Now().Add(time.Second)})
 		})
-		for fn.Stats().InFlight < 1 {
-		}
+		rec.until(t, runtimeapi.InvokeStart)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := fn.Invoke(ctx, runtimeapi.Request{}); !errors.Is(err, context.Canceled) {
@@ -634,8 +632,7 @@ func TestReplaceIsAColdStartOfTheNewBinary(t *testing.T) {
 		r, _ := fn.Invoke(t.Context(), runtimeapi.Request{Payload: []byte(`{"do":"wait","ms":300}`)})
 		inFlight <- r
 	}()
-	for fn.Stats().InFlight < 1 {
-	}
+	rec.untilN(t, 2, runtimeapi.InvokeStart)
 	fn.Replace([]string{second})
 	r := invoke(t, fn, event{Do: "count"})
 	if string(r.Payload) != "1" || !r.Cold {
@@ -680,14 +677,13 @@ func TestShutdown(t *testing.T) {
 		}
 	})
 	t.Run("what does not end in time is ended", func(t *testing.T) {
-		fn, _ := start(t, runtimeapi.Config{})
+		fn, rec := start(t, runtimeapi.Config{})
 		got := make(chan *runtimeapi.Response, 1)
 		go func() {
 			r, _ := fn.Invoke(context.WithoutCancel(t.Context()), runtimeapi.Request{Payload: []byte(`{"do":"block"}`)})
 			got <- r
 		}()
-		for fn.Stats().InFlight < 1 {
-		}
+		rec.until(t, runtimeapi.InvokeStart)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := fn.Shutdown(ctx); !errors.Is(err, context.Canceled) {

@@ -438,6 +438,7 @@ func (f *Function) Shutdown(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { close(f.abort) })
 	if err != nil {
 		<-f.abort
+		_ = f.Idle(context.Background()) // every invocation ends itself now
 	}
 	var ending sync.WaitGroup
 	for _, s := range f.all() {

@@ -86,13 +86,19 @@ func (r *recording) ofType(t runtimeapi.EventType) (found []runtimeapi.Event) {
 // until waits for an event.
 func (r *recording) until(t *testing.T, typ runtimeapi.EventType) runtimeapi.Event {
 	t.Helper()
+	return r.untilN(t, 1, typ)
+}
+
+// untilN waits for n of them and returns the last.
+func (r *recording) untilN(t *testing.T, n int, typ runtimeapi.EventType) runtimeapi.Event {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {
 		r.mu.Lock()
 		grown := r.grown
 		r.mu.Unlock()
-		if found := r.ofType(typ); len(found) > 0 {
+		if found := r.ofType(typ); len(found) >= n {
 			return found[len(found)-1]
 		}
 		select {
@@ -166,6 +172,27 @@ func invoke(t *testing.T, fn *runtimeapi.Function, e event) *runtimeapi.Response
 		t.Fatal(err)
 	}
 	return r
+}
+
+func ExampleFunction_Invoke() {
+	fn, err := runtimeapi.New(runtimeapi.Config{Command: []string{fnBinary}, Timeout: time.Minute, InitTimeout: time.Minute})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	defer fn.Shutdown(ctx)
+	for _, payload := range []string{`{"do":"echo","text":"hello"}`, `{"do":"error","text":"out of stock"}`} {
+		r, err := fn.Invoke(ctx, runtimeapi.Request{Payload: []byte(payload)})
+		if err != nil {
+			fmt.Println(err) // the event did not reach the function
+			return
+		}
+		fmt.Printf("%q %s\n", r.FunctionError, r.Payload)
+	}
+	// Output:
+	// "" {"text":"hello"}
+	// "Unhandled" {"errorMessage":"out of stock","errorType":"errorString"}
 }
 
 func TestAnInvocationReturnsWhatTheHandlerReturned(t *testing.T) {
