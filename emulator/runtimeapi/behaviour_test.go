@@ -618,6 +618,62 @@ func TestAManagedInstanceRunsSeveralInvocationsAndNeverFreezes(t *testing.T) {
 	}
 }
 
+func TestWhenAManagedInstanceDiesAllItsInvocationsDo(t *testing.T) {
+	fn, rec := start(t, runtimeapi.Config{PerSandbox: 4})
+	invoke(t, fn, event{})
+	var others sync.WaitGroup
+	for range 2 {
+		others.Go(func() {
+			r, err := fn.Invoke(t.Context(), runtimeapi.Request{Payload: []byte(`{"do":"block"}`)})
+			if err != nil || r.ErrorType != "Runtime.ExitError" {
+				t.Errorf("%+v %v", r, err)
+			}
+		})
+	}
+	rec.untilN(t, 3, runtimeapi.InvokeStart)
+	if r := invoke(t, fn, event{Do: "exit"}); r.ErrorType != "Runtime.ExitError" {
+		t.Errorf("%+v", r)
+	}
+	others.Wait()
+	if r := invoke(t, fn, event{Do: "count"}); string(r.Payload) != "1" || !r.Cold {
+		t.Errorf("%s", r.Payload)
+	}
+}
+
+func TestACallerWhoLeftDoesNotStopTheFunction(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		fn, rec := start(t, runtimeapi.Config{Env: []string{map[bool]string{false: "FN_MODE=", true: "FN_MODE=stream"}[stream]}})
+		ctx, cancel := context.WithCancel(t.Context())
+		var calling sync.WaitGroup
+		calling.Go(func() {
+			_, _ = fn.Invoke(ctx, runtimeapi.Request{Payload: []byte(`{"do":"wait","ms":100,"size":100000}`), Stream: stream})
+		})
+		rec.until(t, runtimeapi.InvokeStart)
+		cancel()
+		calling.Wait()
+		if e := rec.until(t, runtimeapi.InvokeDone); e.ErrorType != "" {
+			t.Errorf("stream %v: %+v", stream, e)
+		}
+		if n := len(rec.ofType(runtimeapi.Exit)); n != 0 {
+			t.Errorf("stream %v: the process ended", stream)
+		}
+	}
+}
+
+func TestWarmWithEverySandboxBusyHasNothingToDo(t *testing.T) {
+	fn, rec := start(t, runtimeapi.Config{Overflow: runtimeapi.Refuse})
+	var busy sync.WaitGroup
+	busy.Go(func() { invoke(t, fn, event{Do: "wait", Ms: 200}) })
+	rec.until(t, runtimeapi.InvokeStart)
+	if err := fn.Warm(t.Context()); err != nil {
+		t.Errorf("Warm: %v", err)
+	}
+	busy.Wait()
+	if st := fn.Stats(); st.Invocations != 1 || st.ColdStarts != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestReplaceIsAColdStartOfTheNewBinary(t *testing.T) {
 	fn, rec := start(t, runtimeapi.Config{})
 	invoke(t, fn, event{})

@@ -379,8 +379,7 @@ func (b *boot) response(inv *invocation) *Response {
 // finish ends the invocation for its caller: with payload, or with f. It writes
 // the last lines of the log first, so that they are in the tail.
 func (b *boot) finish(inv *invocation, r *Response, f *failure) {
-	if inv.hasEnded() {
-		inv.end(nil, f)
+	if !inv.claim(f) {
 		return
 	}
 	started, _ := inv.times()

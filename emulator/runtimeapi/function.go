@@ -41,6 +41,9 @@ type Function struct {
 
 // Stats are counts since [New], and the sandboxes that exist now.
 type Stats struct {
+	// Invocations were given a sandbox; Errors are those of them that failed, and
+	// Timeouts those of these that took too long. Throttles were refused.
+	// ColdStarts are started processes, InitErrors those that never got ready.
 	Invocations, ColdStarts, InitErrors int64
 	Errors, Timeouts, Throttles         int64
 	InFlight, Queued                    int
@@ -74,7 +77,7 @@ func New(cfg Config) (*Function, error) {
 	}, nil
 }
 
-// Name is the function's name, ARN its unqualified ARN.
+// Name is the function's name.
 func (f *Function) Name() string { return f.cfg.FunctionName }
 
 // ARN is the function's unqualified ARN.
@@ -95,6 +98,9 @@ func (f *Function) Invoke(ctx context.Context, req Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
+	f.stats.Invocations++
+	f.mu.Unlock()
 	inv := newInvocation(req)
 	f.wg.Go(func() {
 		defer f.release(s)
@@ -104,15 +110,8 @@ func (f *Function) Invoke(ctx context.Context, req Request) (*Response, error) {
 	case r := <-inv.answered:
 		return r, nil
 	case <-ctx.Done():
-		go discard(inv)
+		inv.leave()
 		return nil, context.Cause(ctx)
-	}
-}
-
-// discard takes an answer that nobody waits for any more.
-func discard(inv *invocation) {
-	if r := <-inv.answered; r.Stream != nil {
-		_ = r.Stream.Close()
 	}
 }
 
@@ -160,7 +159,6 @@ func (f *Function) acquire(ctx context.Context) (*sandbox, error) {
 	}
 	if s := f.free(); s != nil {
 		f.inFlight++
-		f.stats.Invocations++
 		f.mu.Unlock()
 		return s, nil
 	}
@@ -172,7 +170,6 @@ func (f *Function) acquire(ctx context.Context) (*sandbox, error) {
 	w := &waiter{slot: make(chan *sandbox, 1)}
 	f.queue = append(f.queue, w)
 	f.inFlight++
-	f.stats.Invocations++
 	f.mu.Unlock()
 	select {
 	case s := <-w.slot:
@@ -305,6 +302,9 @@ func (f *Function) warn(err error) {
 // failed; the next invocation then tries again.
 func (f *Function) Warm(ctx context.Context) error {
 	s, err := f.acquire(ctx)
+	if errors.Is(err, ErrThrottled) {
+		return nil // every sandbox is in use, and so was started
+	}
 	if err != nil {
 		return err
 	}

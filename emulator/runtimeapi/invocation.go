@@ -103,7 +103,8 @@ type invocation struct {
 	mu       sync.Mutex
 	started  time.Time
 	deadline time.Time
-	ended    bool
+	claimed  bool // somebody ends it
+	left     bool // nobody waits for the answer
 	answer   *Response
 	pipe     *io.PipeWriter
 	tail     []byte
@@ -158,42 +159,58 @@ func (i *invocation) appendTail(line string) {
 func (i *invocation) open(r *Response) (*io.PipeWriter, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.ended || i.answer != nil {
+	if i.claimed || i.answer != nil {
 		return nil, false
 	}
 	pr, pw := io.Pipe()
+	if i.left {
+		_ = pr.Close()
+	}
 	r.Stream, r.Streamed = pr, true
 	i.answer, i.pipe = r, pw
 	i.answered <- r
 	return pw, true
 }
 
-// end completes the answer, once: with r for a buffered success, nil after a
-// stream, or a failure. It reports whether it was the first.
-func (i *invocation) end(r *Response, f *failure) bool {
+// leave says that the caller has gone. The function is not told.
+func (i *invocation) leave() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.ended {
-		if f != nil && i.endType == "" { // a bad end after the answer is still told
-			i.endType, i.endText = f.typ, f.sentence()
-		}
-		return false
+	i.left = true
+	if i.pipe != nil {
+		_ = i.answer.Stream.Close()
 	}
-	i.ended = true
-	if f != nil {
+}
+
+// claim makes the caller of claim the one who ends the invocation: the first.
+// What happens to the process afterwards is kept for the InvokeDone event.
+func (i *invocation) claim(f *failure) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if f != nil && i.endType == "" {
 		i.endType, i.endText = f.typ, f.sentence()
 	}
+	first := !i.claimed
+	i.claimed = true
+	return first
+}
+
+// end completes the answer: with r, or a failure, or, after a stream, its end.
+// Only for who claimed it.
+func (i *invocation) end(r *Response, f *failure) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	if i.pipe != nil {
 		i.answer.Duration = time.Since(i.started)
 		i.answer.LogTail = append([]byte(nil), i.tail...)
 		if f == nil {
 			_ = i.pipe.Close()
-			return true
+			return
 		}
 		i.answer.FunctionError, i.answer.ErrorType, i.answer.ErrorMessage = "Unhandled", f.typ, f.message
 		i.answer.Explanation = f.sentence()
 		_ = i.pipe.CloseWithError(&FunctionError{RequestID: i.id, Type: f.typ, Message: f.message, Payload: f.payload})
-		return true
+		return
 	}
 	if f != nil {
 		r.FunctionError, r.ErrorType, r.ErrorMessage = "Unhandled", f.typ, f.message
@@ -205,13 +222,12 @@ func (i *invocation) end(r *Response, f *failure) bool {
 	r.LogTail = append([]byte(nil), i.tail...)
 	i.answer = r
 	i.answered <- r
-	return true
 }
 
 func (i *invocation) hasEnded() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.ended
+	return i.claimed
 }
 
 func (i *invocation) isOpen() bool {
