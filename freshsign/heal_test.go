@@ -377,6 +377,30 @@ func TestAClockStepDropsTheOffset(t *testing.T) {
 	}
 }
 
+// A guest's wall clock may be stale after a restore, and be set right a moment later: even if a request was signed and
+// renewed by the stale one, it arrives.
+func TestAWallClockThatIsStaleAfterARestoreAndThenCorrected(t *testing.T) {
+	for _, stale := range []time.Duration{2 * time.Minute, 16 * time.Minute, 13 * 24 * time.Hour} {
+		g := newRig()
+		var behind time.Duration
+		g.service.now = func() time.Time { w, _ := g.clock.read(); return w.Add(behind) }
+		client := g.client()
+		if _, err := client.GetSecretValue(context.Background(), getInput); err != nil {
+			t.Fatal(err)
+		}
+		dial := once(func() { behind = stale }) // restored: the world went on, both of our clocks stood
+		write := once(func() { behind = 0; g.clock.move(stale, 200*time.Millisecond) })
+		g.wire.dial = func() error { dial(); return nil }
+		g.wire.write = write
+		if _, err := client.GetSecretValue(context.Background(), getInput); err != nil {
+			t.Errorf("%v: %v", stale, err)
+		}
+		if n, _ := g.service.counts(); n > 3 {
+			t.Errorf("%v: %d requests", stale, n)
+		}
+	}
+}
+
 func TestAServiceWithoutDateIsHealedByItsMessage(t *testing.T) {
 	g := newRig()
 	g.service.noDate = true
