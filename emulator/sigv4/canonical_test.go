@@ -62,8 +62,8 @@ func TestValuesAreFolded(t *testing.T) {
 
 // TestHeadersThatTheServerMoves: net/http keeps them elsewhere than in the map.
 func TestHeadersThatTheServerMoves(t *testing.T) {
-	r := &http.Request{Host: "h:1", ContentLength: 0, TransferEncoding: []string{"chunked"}, Header: http.Header{"X-Empty": {""}}}
-	for name, want := range map[string][]string{"host": {"h:1"}, ":authority": {"h:1"}, "transfer-encoding": {"chunked"}, "content-length": {"0"}, "x-empty": {""}} {
+	r := &http.Request{Host: "h:1", ContentLength: 10, TransferEncoding: []string{"chunked"}, Header: http.Header{"X-Empty": {""}}}
+	for name, want := range map[string][]string{"host": {"h:1"}, ":authority": {"h:1"}, "transfer-encoding": {"chunked"}, "content-length": {"10"}, "x-empty": {""}} {
 		if got, ok := headerValues(r, name); !ok || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, %t", name, got, ok)
 		}
@@ -193,5 +193,11 @@ func TestVocabulary(t *testing.T) {
 	}
 	if TooLarge.String() != "too large" || Missing.String() != "missing" || Reason(0).String() != "reason 0" || (TooLarge+1).String() != "reason 15" {
 		t.Errorf("%s, %s, %s, %s", TooLarge, Missing, Reason(0), TooLarge+1)
+	}
+}
+
+func TestEmptyBodyHasALength(t *testing.T) {
+	if got, ok := headerValues(&http.Request{Header: http.Header{}}, "content-length"); !ok || !slices.Equal(got, []string{"0"}) {
+		t.Errorf("%q, %t", got, ok)
 	}
 }
