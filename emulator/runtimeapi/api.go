@@ -2,6 +2,7 @@ package runtimeapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -249,8 +250,7 @@ func trailerFailure(t http.Header) *failure {
 	}
 	payload, err := base64.StdEncoding.DecodeString(body)
 	if err != nil || len(payload) == 0 {
-		f := platformFailure("", typ, "the function failed while it was streaming")
-		return f
+		return platformFailure("", cmp.Or(typ, errUnknown), "the function failed while it was streaming")
 	}
 	f := reportedFailure(payload, typ)
 	if f.typ == errUnknown && typ != "" {

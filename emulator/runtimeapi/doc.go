@@ -21,9 +21,11 @@
 // What is emulated: states and their errors, Init and suppressed Init, time
 // limits, size limits, response streaming with trailers, several sandboxes,
 // several invocations in one sandbox (AWS_LAMBDA_MAX_CONCURRENCY), internal
-// extensions, SIGTERM at the end. What is not: memory and CPU limits, external
-// extensions, snapshots (the restore calls answer as if nothing was snapshotted),
-// the Telemetry API (it answers that it is not supported here).
+// extensions, SIGTERM at the end. What is not: memory and CPU limits, the
+// bandwidth limit of streams, external extensions, snapshots (the restore calls
+// answer as if nothing was snapshotted), the Telemetry API (it answers that it is
+// not supported here). What is left to the kernel: on Linux the child dies with
+// this process, however that ends; elsewhere only by [Function.Shutdown].
 //
 // Sources: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html,
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html and
