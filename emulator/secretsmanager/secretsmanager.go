@@ -47,8 +47,8 @@ type Config struct {
 	Region string
 	// AccountID is used as Region is. Twelve digits. Default: 123456789012.
 	AccountID string
-	// Now is the clock for the Go helpers and for calls that carry no time.
-	// Default: time.Now.
+	// Now is the clock for the Go helpers, for the end of rotations and for calls
+	// that carry no time: the emulator's, where there is one. Default: time.Now.
 	Now func() time.Time
 	// Invoke runs the rotation function with the payload of one rotation step and
 	// returns its answer; an error fails the step. It may call the service.

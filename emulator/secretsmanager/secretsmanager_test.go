@@ -151,6 +151,7 @@ func TestCreateAndReadByNameAndARN(t *testing.T) {
 	st.refused(missing, "GetSecretValue", `{"SecretId":"prod/d"}`)
 	st.refused(missing, "GetSecretValue", `{"SecretId":%q}`, partial+"-zzzzzz")
 	st.refused(missing, "GetSecretValue", `{"SecretId":%q}`, strings.Replace(arn, "us-east-1", "eu-west-1", 1))
+	st.refused(missing, "GetSecretValue", `{"SecretId":%q}`, strings.Replace(partial, "us-east-1", "eu-west-1", 1))
 	st.refused("ValidationException: Invalid ARN.", "GetSecretValue", `{"SecretId":"arn:aws:secretsmanager"}`)
 	st.refused("ResourceNotFoundException: Secrets Manager can't find the specified secret value for VersionId: "+tokenB, "GetSecretValue", `{"SecretId":"prod/db","VersionId":%q}`, tokenB)
 	st.refused("InvalidRequestException: You provided a VersionStage that is not associated to the provided VersionId.", "GetSecretValue", `{"SecretId":"prod/db","VersionId":%q,"VersionStage":"AWSPREVIOUS"}`, tokenA)
@@ -187,6 +188,7 @@ func TestRequestTokensMakeWritesIdempotent(t *testing.T) {
 	used := "ResourceExistsException: You can't use ClientRequestToken " + tokenA + " because that value is already in use for a version of secret arn:"
 	st.refused(used, "CreateSecret", `{"Name":"s","SecretString":"w","ClientRequestToken":%q}`, tokenA)
 	st.refused("ResourceExistsException: The operation failed because the secret s already exists.", "CreateSecret", `{"Name":"s","SecretString":"v","ClientRequestToken":%q}`, tokenB)
+	st.refused("ResourceExistsException: The operation failed because the secret s already exists.", "CreateSecret", `{"Name":"s","ClientRequestToken":%q}`, tokenA)
 	st.refused(used, "PutSecretValue", `{"SecretId":"s","SecretString":"w","ClientRequestToken":%q}`, tokenA)
 	st.refused(used, "UpdateSecret", `{"SecretId":"s","SecretString":"w","ClientRequestToken":%q}`, tokenA)
 
@@ -225,6 +227,12 @@ func TestStagingLabelsMoveAsTheServiceMovesThem(t *testing.T) {
 	if got := stages(); !reflect.DeepEqual(got, map[string]any{tokenC: []any{"AWSCURRENT"}, tokenA: []any{"AWSPREVIOUS"}}) {
 		t.Errorf("got %v", got)
 	}
+	// Moving another label leaves AWSPREVIOUS where it is.
+	st.ok("UpdateSecretVersionStage", `{"SecretId":"s","VersionStage":"AWSPENDING","MoveToVersionId":%q}`, tokenB)
+	st.ok("UpdateSecretVersionStage", `{"SecretId":"s","VersionStage":"AWSPENDING","MoveToVersionId":%q,"RemoveFromVersionId":%q}`, tokenC, tokenB)
+	if got := stages(); !reflect.DeepEqual(got, map[string]any{tokenC: []any{"AWSCURRENT", "AWSPENDING"}, tokenA: []any{"AWSPREVIOUS"}}) {
+		t.Errorf("got %v", got)
+	}
 	// A label of one's own comes and goes.
 	st.ok("UpdateSecretVersionStage", `{"SecretId":"s","VersionStage":"MINE","MoveToVersionId":%q}`, tokenB)
 	if got := st.value("s", "MINE"); got != "2" {
@@ -234,7 +242,7 @@ func TestStagingLabelsMoveAsTheServiceMovesThem(t *testing.T) {
 	if got := st.value("s", "MINE"); got != noValue("MINE") {
 		t.Errorf("got %s", got)
 	}
-	for i := range 19 {
+	for i := range 18 {
 		st.ok("UpdateSecretVersionStage", `{"SecretId":"s","VersionStage":"L%d","MoveToVersionId":%q}`, i, tokenC)
 	}
 	st.refused("LimitExceededException", "UpdateSecretVersionStage", `{"SecretId":"s","VersionStage":"L20","MoveToVersionId":%q}`, tokenC)
@@ -336,6 +344,8 @@ func TestDeletionHappensOnTheVirtualClock(t *testing.T) {
 	if got := st.value("s", "AWSCURRENT"); got != "v" {
 		t.Errorf("the restored secret: %s", got)
 	}
+	st.ok("DeleteSecret", `{"SecretId":"s","RecoveryWindowInDays":30}`)
+	st.ok("RestoreSecret", `{"SecretId":"s"}`)
 	st.ok("DeleteSecret", `{"SecretId":"s"}`)
 	st.pass(30 * 24 * time.Hour)
 	st.refused("ResourceNotFoundException", "RestoreSecret", `{"SecretId":"s"}`)
@@ -499,7 +509,7 @@ func TestListFiltersSortsAndPages(t *testing.T) {
 
 func TestVersionsAreListedNewestFirstAndPruned(t *testing.T) {
 	st := newStage(t, secretsmanager.Config{MaxVersions: 5})
-	st.ok("CreateSecret", `{"Name":"s","SecretString":"0"}`)
+	st.ok("CreateSecret", `{"Name":"s","SecretString":"0","ClientRequestToken":%q}`, tokenA)
 	for i := range 4 {
 		st.ok("PutSecretValue", `{"SecretId":"s","SecretString":"%d"}`, i+1)
 	}
@@ -513,8 +523,12 @@ func TestVersionsAreListedNewestFirstAndPruned(t *testing.T) {
 	if len(m["Versions"].([]any)) != 3 || !reflect.DeepEqual(first["VersionStages"], []any{"AWSCURRENT"}) || m["NextToken"] == nil {
 		t.Errorf("got %v", m)
 	}
+	st.ok("UpdateSecretVersionStage", `{"SecretId":"s","VersionStage":"KEEP","MoveToVersionId":%q}`, tokenA)
 	st.pass(25 * time.Hour)
 	st.ok("PutSecretValue", `{"SecretId":"s","SecretString":"5"}`)
+	if got := st.value("s", "KEEP"); got != "0" {
+		t.Errorf("the oldest version was pruned although it has a label: %s", got)
+	}
 	if n := len(list(`{"SecretId":"s","IncludeDeprecated":true}`)["Versions"].([]any)); n != 5 {
 		t.Errorf("%d versions are left", n)
 	}

@@ -80,9 +80,6 @@ func (s *Service) updateSecretVersionStage(r *request, in *updateStageInput) (an
 			return nil, fail("LimitExceededException", "A version can have at most 20 staging labels.")
 		}
 		sec.attach(to, in.VersionStage)
-		if in.VersionStage == current {
-			to.detach(previous)
-		}
 	} else {
 		sec.Versions[in.RemoveFromVersionId].detach(in.VersionStage)
 	}

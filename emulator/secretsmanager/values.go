@@ -271,9 +271,7 @@ func (s *Service) read(r *request, sec *secret, id, stage *string) (*secretValue
 	if sec.KeyDisabled {
 		return nil, fail("DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
 	}
-	if err := s.touch(sec, v.ID, r.now); err != nil {
-		return nil, err
-	}
+	s.touch(sec, v.ID, r.now)
 	return &secretValue{
 		ARN: sec.ARN, Name: sec.Name, VersionId: v.ID, SecretString: v.String, SecretBinary: v.Binary,
 		VersionStages: v.Stages, CreatedDate: v.Created,
@@ -308,15 +306,17 @@ func errNoValue(what string) error {
 }
 
 // touch notes the day of the access; the service keeps no finer time, and so at
-// most one read a day writes to the disk.
-func (s *Service) touch(sec *secret, id string, now time.Time) error {
+// most one read a day writes to the disk. A read does not fail because its date
+// cannot be saved.
+func (s *Service) touch(sec *secret, id string, now time.Time) {
 	day := epoch{now.UTC().Truncate(24 * time.Hour)}
 	if sec.Accessed.Equal(day.Time) && sec.Versions[id].Accessed.Equal(day.Time) {
-		return nil
+		return
 	}
 	next := sec.clone()
 	next.Accessed, next.Versions[id].Accessed = day, day
-	return s.store(next)
+	_ = s.disk.Save(next.key(), next)
+	s.show(next)
 }
 
 type batchInput struct {
