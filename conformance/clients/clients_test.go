@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"regexp"
 	"sync"
@@ -44,7 +45,7 @@ func start(t *testing.T) *world {
 // four times and talks to the service itself, over the socket.
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 func (w *world) rotate(ctx context.Context, arn string, payload []byte) ([]byte, error) {
-	var event struct{ Step, SecretId, ClientRequestToken string } //nolint:revive // names of the event
+	var event struct{ Step, SecretId, ClientRequestToken string }
 	if err := json.Unmarshal(payload, &event); err != nil {
 		return nil, err
 	}
@@ -236,5 +237,34 @@ func TestTheTerminalShowsAWSsOwnErrors(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+func TestTheSDKIsPinnedAndNamesNoRegistry(t *testing.T) {
+	var want struct{ Dependencies map[string]string }
+	var lock struct {
+		Packages map[string]map[string]any
+	}
+	for name, to := range map[string]any{"package.json": &want, "package-lock.json": &lock} {
+		b, err := os.ReadFile("testdata/" + name)
+		if err == nil {
+			err = json.Unmarshal(b, to)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, version := range want.Dependencies {
+		if got := lock.Packages["node_modules/"+name]["version"]; got != version {
+			t.Errorf("package.json wants %s %s, the lock file has %v", name, version, got)
+		}
+	}
+	for name, p := range lock.Packages {
+		if p["resolved"] != nil {
+			t.Errorf("%s names where it was downloaded: remove the field, or others cannot use their own mirror", name)
+		}
+		if name != "" && p["integrity"] == nil {
+			t.Errorf("%s has no hash", name)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package freeze
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomiddy/middy"
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/emulatortest"
 	"github.com/gomiddy/middy/params"
@@ -116,9 +118,9 @@ func outage(t *testing.T, effect emulator.Effect) {
 	}
 }
 
-// One call, whoever many ask.
+// One call, however many ask: readers beside each other in a server, and in the
+// handler of one invocation.
 func TestAThousandReadersAreOneCall(t *testing.T) {
-	const readers = 1000
 	for name, tc := range map[string]struct {
 		warm   bool
 		passed time.Duration
@@ -127,50 +129,67 @@ func TestAThousandReadersAreOneCall(t *testing.T) {
 		"at the end of the TTL":      {warm: true, passed: 6 * time.Minute},
 		"at the hard limit":          {warm: true, passed: 25 * time.Hour},
 	} {
-		t.Run(name, func(t *testing.T) {
-			aws := emulatortest.Start(t, emulatortest.Config{Seed: map[string]string{"secret/00": "old"}})
-			var offset atomic.Int64
-			store := params.New(params.Config{
-				Patience: -1, // as long as it takes, so that all of them see the new one
-				Now:      func() time.Time { return time.Now().Add(time.Duration(offset.Load())) },
+		for place, inside := range map[string]bool{"in an invocation": true, "in a server": false} {
+			t.Run(name+", "+place, func(t *testing.T) {
+				t.Parallel()
+				thousand(t, tc.warm, tc.passed, inside)
 			})
-			t.Cleanup(func() { _ = store.Close(t.Context()) })
-			value := params.String(store, secrets.From(aws.Config()).Secret("secret/00"))
-			if tc.warm {
-				if v, err := value.Lookup(t.Context()); v != "old" || err != nil {
-					t.Fatal(v, err)
-				}
-			}
-			if err := aws.Secrets().Rotate("secret/00", "new"); err != nil {
-				t.Fatal(err)
-			}
-			// The answer comes when all of them wait for it.
-			aws.Chaos().Add(emulator.Rule{Effect: emulator.SlowResponse, Delay: 300 * time.Millisecond})
-			aws.ResetRequests()
-			offset.Store(int64(tc.passed))
+		}
+	}
+}
 
-			var ready, done sync.WaitGroup
-			var wrong atomic.Int64
-			gate := make(chan struct{})
-			ready.Add(readers)
-			for range readers {
-				done.Go(func() {
-					ready.Done()
-					<-gate
-					if v, err := value.Lookup(t.Context()); err != nil || v != "new" {
-						wrong.Add(1)
-					}
-				})
-			}
-			ready.Wait()
-			close(gate)
-			done.Wait()
-			if n := wrong.Load(); n != 0 {
-				t.Errorf("%d of %d readers did not get the new value", n, readers)
-			}
-			if got := aws.Requests(); len(got) != 1 {
-				t.Errorf("%d requests at the socket, want 1", len(got))
-			}
-		})
+func thousand(t *testing.T, warm bool, passed time.Duration, inside bool) {
+	const readers = 1000
+	aws := emulatortest.Start(t, emulatortest.Config{Seed: map[string]string{"secret/00": "old"}})
+	var offset atomic.Int64
+	store := params.New(params.Config{
+		Patience: -1, // as long as it takes, so that all of them see the new one
+		Now:      func() time.Time { return time.Now().Add(time.Duration(offset.Load())) },
+	})
+	t.Cleanup(func() { _ = store.Close(context.Background()) })
+	value := params.String(store, secrets.From(aws.Config()).Secret("secret/00"))
+	if warm {
+		if v, err := value.Lookup(t.Context()); v != "old" || err != nil {
+			t.Fatal(v, err)
+		}
+	}
+	if err := aws.Secrets().Rotate("secret/00", "new"); err != nil {
+		t.Fatal(err)
+	}
+	// The answer comes when all of them wait for it.
+	aws.Chaos().Add(emulator.Rule{Effect: emulator.SlowResponse, Delay: 300 * time.Millisecond})
+	aws.ResetRequests()
+	offset.Store(int64(passed))
+
+	var wrong atomic.Int64
+	read := func(ctx context.Context, _ *middy.Invocation) (any, error) {
+		var ready, done sync.WaitGroup
+		gate := make(chan struct{})
+		ready.Add(readers)
+		for range readers {
+			done.Go(func() {
+				ready.Done()
+				<-gate
+				if v, err := value.Lookup(ctx); err != nil || v != "new" {
+					wrong.Add(1)
+				}
+			})
+		}
+		ready.Wait()
+		close(gate)
+		done.Wait()
+		return nil, nil
+	}
+	if inside {
+		read = store.Wrap(read)
+	}
+	if _, err := read(t.Context(), &middy.Invocation{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := wrong.Load(); n != 0 {
+		t.Errorf("%d of %d readers did not get the new value", n, readers)
+	}
+	if got := aws.Requests(); len(got) != 1 {
+		t.Errorf("%d requests at the socket, want 1", len(got))
 	}
 }

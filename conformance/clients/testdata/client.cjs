@@ -13,7 +13,7 @@ const send = (key, value) => {
   return key === "$metadata" ? undefined : value;
 };
 
-const client = new SecretsManagerClient({ maxAttempts: 1 });
+const client = new SecretsManagerClient({});
 client
   .send(new sdk[operation + "Command"](JSON.parse(input, receive)))
   .then((output) => console.log(JSON.stringify(output, send)))
