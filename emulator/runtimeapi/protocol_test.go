@@ -306,11 +306,18 @@ func TestABodyThatBreaksOffIsNoResponse(t *testing.T) {
 		t.Errorf("%s", answer)
 	}
 	_ = c.Close()
-	go r.call("GET", nextPath, "") //nolint:errcheck // ends with the process
+	delivered := make(chan http.Header, 1)
+	go func() {
+		_, h, _ := r.call("GET", nextPath, "")
+		delivered <- h
+	}()
 	if resp := <-got; resp.ErrorType != "Runtime.TruncatedResponse" {
 		t.Errorf("%+v", resp)
 	}
 	next := r.invokes(runtimeapi.Request{RequestID: "id-2"})
+	if id := (<-delivered).Get("Lambda-Runtime-Aws-Request-Id"); id != "id-2" {
+		t.Errorf("the next event is %q", id)
+	}
 	r.want(202, "", "POST", invPath+"id-2/response", "2")
 	if resp := <-next; string(resp.Payload) != "2" {
 		t.Errorf("the runtime goes on after it: %+v", resp)
