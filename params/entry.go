@@ -173,7 +173,7 @@ func (e *entry) failed(err error) (kind EventKind) {
 // forbid follows an answer that says the value is not ours to use: a grace of
 // one re-check, and then it is gone.
 func (e *entry) forbid(st *state, err error, now int64) EventKind {
-	if grace := int64(e.store.cfg.Recheck); !st.forbidden && grace > 0 {
+	if grace := int64(e.store.cfg.Recheck); !st.forbidden && grace > 0 && st.usable(now) {
 		st.forbidden, st.recheckAt = true, now+grace
 		st.err, st.suspect = err, false
 		st.failures, st.retryAt = 0, 0

@@ -66,10 +66,10 @@ func (st *state) decide(now int64) (act action, until int64) {
 	switch {
 	case st.suspect && usable:
 		return waitCertain, now
-	case st.forbidden && now < st.recheckAt && !setBack:
-		return serveStale, st.recheckAt
+	case st.forbidden && usable && now < st.recheckAt && !setBack:
+		return serveStale, min(st.recheckAt, st.end())
 	case st.forbidden && usable && cooling:
-		return serveStale, st.retryAt
+		return serveStale, min(st.retryAt, st.end())
 	case st.forbidden && usable:
 		return waitCertain, now
 	case now < st.expires && !setBack:
@@ -94,9 +94,12 @@ func (st *state) decideFresh(now int64, cooling bool) (action, int64) {
 	return refresh, st.expires
 }
 
+// end is when the value may no longer be served.
+func (st *state) end() int64 { return max(st.expires, st.hard) }
+
 // usable reports whether the value may be served at all.
 func (st *state) usable(now int64) bool {
-	return st.raw != nil && (now < st.expires || now < st.hard)
+	return st.raw != nil && now < st.end()
 }
 
 // failure is what a reader gets who cannot be served.
