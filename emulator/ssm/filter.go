@@ -127,7 +127,7 @@ func (f stringFilter) any(text string) bool {
 // under tells whether name lies in the hierarchy path, directly or anywhere.
 func under(name, path string, recursive bool) bool {
 	rest, ok := strings.CutPrefix("/"+storeKey(name), strings.TrimSuffix(path, "/")+"/")
-	return ok && rest != "" && (recursive || !strings.Contains(rest, "/"))
+	return ok && (recursive || !strings.Contains(rest, "/"))
 }
 
 func labelFilter(filters []stringFilter) string {

@@ -371,6 +371,10 @@ func TestTiersAndPolicies(t *testing.T) {
 	if m := st.ok("PutParameter", `{"Name":"/small","Value":"v","Type":"String","Tier":"Intelligent-Tiering"}`); m["Tier"] != "Standard" {
 		t.Errorf("got %v", m)
 	}
+	// What lies on a limit is accepted.
+	st.ok("PutParameter", `{"Name":"/limit","Value":%q,"Type":"String"}`, strings.Repeat("x", 4096))
+	st.ok("PutParameter", `{"Name":%q,"Value":"v","Type":"String"}`, strings.Repeat("/x", 15))
+	st.ok("PutParameter", `{"Name":%q,"Value":"v","Type":"String"}`, "/"+strings.Repeat("x", 1010))
 	if m := st.ok("PutParameter", `{"Name":"/big","Value":%q,"Type":"String","Tier":"Intelligent-Tiering"}`, strings.Repeat("x", 8192)); m["Tier"] != "Advanced" {
 		t.Errorf("got %v", m)
 	}
