@@ -71,10 +71,7 @@ func parse(r *http.Request) (parsed, error) {
 }
 
 func refuse(reason Reason, format string, args ...any) *Error {
-	if len(args) > 0 {
-		format = fmt.Sprintf(format, args...)
-	}
-	return &Error{Reason: reason, message: format}
+	return &Error{Reason: reason, message: fmt.Sprintf(format, args...)}
 }
 
 // parseHeader reads "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…".

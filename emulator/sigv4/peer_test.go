@@ -402,14 +402,42 @@ func awsPath(p string) string {
 	return b.String()
 }
 
+// TestBodyIsBounded: one byte more than the bound is refused before anything else
+// is looked at; the bound itself, and everything where there is none, is not.
 func TestBodyIsBounded(t *testing.T) {
-	s := baseSpec()
-	s.body = strings.Repeat("x", 1001)
-	v := sigv4.New(sigv4.Config{MaxBody: 1000})
-	_, err := v.Verify(overWire(t, s.signed(t)), peerEndpoint)
-	refused, ok := errors.AsType[*sigv4.Error](err)
-	if !ok || refused.Reason != sigv4.TooLarge || refused.Status(sigv4.JSON) != http.StatusRequestEntityTooLarge {
-		t.Errorf("got %v", err)
+	for name, tc := range map[string]struct {
+		max  int64
+		size int
+		ok   bool
+	}{
+		"at the bound":         {1000, 1000, true},
+		"above the bound":      {1000, 1001, false},
+		"at the default":       {0, 10 << 20, true},
+		"above the default":    {0, 10<<20 + 1, false},
+		"no bound":             {-1, 10<<20 + 1, true},
+		"empty, smallest of 1": {1, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := baseSpec()
+			s.body = strings.Repeat("x", tc.size)
+			k := s.creds
+			v := sigv4.New(sigv4.Config{MaxBody: tc.max, Now: func() time.Time { return peerTime }, Lookup: func(string) (sigv4.Credentials, bool) {
+				return sigv4.Credentials{Secret: k.SecretAccessKey, SessionToken: k.SessionToken}, true
+			}})
+			r := overWire(t, s.signed(t))
+			_, err := v.Verify(r, peerEndpoint)
+			switch {
+			case tc.ok && err != nil:
+				t.Errorf("refused: %v", err)
+			case !tc.ok && (reasonOf(asRefusal(err)) != sigv4.TooLarge || asRefusal(err).Status(sigv4.JSON) != http.StatusRequestEntityTooLarge):
+				t.Errorf("got %v", err)
+			}
+			if tc.ok {
+				if n, err := io.Copy(io.Discard, r.Body); err != nil || n != int64(tc.size) {
+					t.Errorf("%d bytes are left to read, %v", n, err)
+				}
+			}
+		})
 	}
 }
 
