@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomiddy/middy/internal/demo"
 )
@@ -39,5 +43,21 @@ func TestDemoFreezeForMachines(t *testing.T) {
 	}
 	if !got.Proven || got.Middy.Failed != 0 || got.Plain.Failed != 7 || got.Middy.Healed == 0 {
 		t.Errorf("report %+v", got)
+	}
+}
+
+func TestDemoFreezeEndsOnCtrlC(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer time.AfterFunc(300*time.Millisecond, cancel).Stop()
+	var out, errs bytes.Buffer
+	code := Run(ctx, []string{"demo", "freeze", "--rounds", "100"}, strings.NewReader(""), &out, &errs, os.Environ())
+	if code != exitInterrupted {
+		t.Errorf("exit code %d, want %d; stderr:\n%s", code, exitInterrupted, errs.String())
+	}
+}
+
+func TestDemoHasOneShow(t *testing.T) {
+	for _, args := range [][]string{{"demo"}, {"demo", "thaw"}, {"demo", "freeze", "--rounds", "0"}} {
+		run(t, args...).wantCode(exitUsage)
 	}
 }

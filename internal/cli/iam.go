@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -220,15 +219,9 @@ func merge(perms []middy.Permission, keyOf func(middy.Permission) string, add fu
 	return out
 }
 
+// key is equal for equal lists and conditions.
 func key(list []string, condition map[string]map[string]string) string {
-	text, err := json.Marshal(struct {
-		L []string
-		C map[string]map[string]string
-	}{unique(list), condition})
-	if err != nil {
-		panic(errors.Join(errors.New("cli: strings do not encode"), err))
-	}
-	return string(text)
+	return fmt.Sprintf("%q %v", unique(list), condition) // fmt sorts the keys of a map
 }
 
 // unique returns a sorted copy without repetitions.

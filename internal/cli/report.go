@@ -148,7 +148,7 @@ func (r *reporter) unchanged() {
 
 func (r *reporter) buildFailed(err error) {
 	detail := ""
-	if f, ok := err.(*failure); ok {
+	if f, ok := errors.AsType[*failure](err); ok {
 		detail = f.detail
 	}
 	if r.ui.json {
