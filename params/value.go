@@ -34,6 +34,7 @@ type snapshot[T any] struct {
 	until   atomic.Int64
 	from    atomic.Int64
 	hard    atomic.Int64
+	once    atomic.Bool // deciding once per invocation is enough
 	raw     *blob
 	version string
 	value   T
@@ -138,6 +139,9 @@ func (g getFailure) Error() string { return g.err.Error() }
 func (g getFailure) Unwrap() error { return g.err }
 
 func (v *Value[T]) must(ctx context.Context) T {
+	if s := v.byClock(); s != nil {
+		return s.value
+	}
 	value, err := v.lookup(ctx)
 	if err != nil {
 		panic(getFailure{err})
@@ -145,20 +149,36 @@ func (v *Value[T]) must(ctx context.Context) T {
 	return value
 }
 
+// byClock returns the snapshot if nothing has happened to its entry and the time
+// until which it is good is not over.
+func (v *Value[T]) byClock() *snapshot[T] {
+	s := v.snap.Load()
+	if s == nil {
+		return nil
+	}
+	store := v.store
+	gen, epoch := store.gen.Load(), store.epoch.Load()
+	if s.gen.Load() != gen {
+		return nil
+	}
+	if now := store.now(); now >= s.until.Load() || now < s.from.Load()-backwards {
+		return nil
+	}
+	if epoch != idle && s.once.Load() {
+		s.stamp.Store(epoch)
+	}
+	return s
+}
+
 func (v *Value[T]) lookup(ctx context.Context) (value T, err error) {
 	if v.bad != nil {
 		return value, v.bad
 	}
+	if s := v.byClock(); s != nil {
+		return s.value, nil
+	}
 	store := v.store
 	gen, epoch := store.gen.Load(), store.epoch.Load()
-	if s := v.snap.Load(); s != nil && s.gen.Load() == gen {
-		if now := store.now(); now < s.until.Load() && now >= s.from.Load()-backwards {
-			if epoch != idle {
-				s.stamp.Store(epoch)
-			}
-			return s.value, nil
-		}
-	}
 	st, until, err := store.read(ctx, v.entry)
 	if err != nil {
 		if v.ref.optional && errors.Is(err, ErrNotFound) {
@@ -182,8 +202,9 @@ func (v *Value[T]) view(st *state, until int64, gen, epoch uint64) (value T, err
 	}
 	s.from.Store(v.store.now())
 	s.until.Store(until)
+	s.once.Store(v.oncePerInvocation(st))
 	s.gen.Store(gen)
-	if epoch != idle && v.oncePerInvocation(st) {
+	if epoch != idle && s.once.Load() {
 		s.stamp.Store(epoch)
 	}
 	return s.value, nil
