@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -206,4 +208,29 @@ func Example() {
 	// error: <nil>
 	// InvalidSignatureException
 	// 2 requests, the last 10m0s old
+}
+
+// TestInMemory: no socket, one hour in no time, and nobody left when it is closed.
+func TestInMemory(t *testing.T) {
+	for name, tls := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := emulatortest.Start(t, emulatortest.Config{InMemory: true, TLS: tls, Parameters: map[string]string{"/p": "1"}})
+				e.Chaos().Add(emulator.Rule{Effect: emulator.SlowResponse, Delay: time.Hour})
+				began := time.Now()
+				if _, err := whoami(t, e.Config()); err != nil {
+					t.Fatal(err)
+				}
+				if r := e.Requests()[0]; time.Since(began) != time.Hour || r.Proto != name || r.RemoteAddr != "pipe" {
+					t.Errorf("took %s: %+v", time.Since(began), r)
+				}
+				if err := e.Close(); err != nil {
+					t.Error(err)
+				}
+				if _, err := whoami(t, e.Config()); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("after Close: %v", err)
+				}
+			})
+		})
+	}
 }
