@@ -100,7 +100,8 @@ type session struct {
 	program *program
 	dir     string // of the builds, removed at the end
 	builds  int
-	print   string // fingerprint of the build that runs
+	good    string // the last build that came up
+	print   string // its fingerprint
 	envFile string // for a shell
 	report  *reporter
 	aws     *localAWS
@@ -191,6 +192,11 @@ func (s *session) serve(ctx context.Context, l net.Listener, env []string) error
 	if err := s.fn.Warm(ctx); err != nil {
 		return s.initFailure(err)
 	}
+	print, err := fingerprint(binary)
+	if err != nil {
+		return failf("the build cannot be read: %w", err)
+	}
+	s.accept(binary, print)
 	stop := s.listenAndServe(l)
 	defer stop()
 	s.report.ready(s, took)
@@ -258,18 +264,17 @@ func (s *session) build(ctx context.Context) (string, time.Duration, error) {
 	if err != nil {
 		return "", took, err
 	}
-	print, err := fingerprint(binary)
-	if err != nil {
-		return "", took, failf("the build cannot be read: %w", err)
-	}
-	if print == s.print {
-		return "", took, errUnchanged
-	}
-	s.print = print
 	return binary, took, nil
 }
 
-var errUnchanged = errors.New("cli: the build is the same as before")
+// accept makes a build that came up the good one, and removes the one before: a
+// process of it that still ends an invocation has the file open.
+func (s *session) accept(binary, print string) {
+	if s.good != "" {
+		_ = os.RemoveAll(filepath.Dir(s.good))
+	}
+	s.good, s.print = binary, print
+}
 
 // watch rebuilds until ctx ends.
 func (s *session) watch(ctx context.Context) error {
@@ -317,23 +322,30 @@ func (s *session) rebuild(ctx context.Context, name string) {
 	begin := time.Now()
 	s.report.changed(name)
 	binary, took, err := s.build(ctx)
+	var print string
+	if err == nil {
+		print, err = fingerprint(binary)
+	}
 	switch {
 	case ctx.Err() != nil:
-		return
-	case errors.Is(err, errUnchanged):
-		s.report.unchanged()
 		return
 	case err != nil:
 		s.report.buildFailed(err)
 		return
+	case print == s.print:
+		s.report.unchanged()
+		return
 	}
 	s.fn.Replace([]string{binary})
 	if err := s.fn.Warm(ctx); err != nil {
-		if ctx.Err() == nil {
-			s.report.initFailed(s.initFailure(err))
+		if ctx.Err() != nil {
+			return
 		}
+		s.report.initFailed(s.initFailure(err))
+		s.fn.Replace([]string{s.good})
+		_ = s.fn.Warm(ctx) // it came up before; if not now, the next invocation says why
 		return
 	}
+	s.accept(binary, print)
 	s.report.live(took, time.Since(begin))
-	_ = os.RemoveAll(filepath.Join(s.dir, strconv.Itoa(s.builds-2))) // its process has ended or has it open
 }

@@ -206,6 +206,14 @@ func TestDevAnswersRebuildsAndKeepsTheLastGoodBuild(t *testing.T) {
 		t.Errorf("after a broken edit it answers %q, want the last good build's two!", body)
 	}
 
+	f.edit("exits", `os.Exit(3)`)
+	if e := d.await("init.failed"); !strings.Contains(e["message"].(string), "exit status 3") {
+		t.Errorf("a build that exits in init is told as %v", e)
+	}
+	if _, body := d.get("/hello"); body != "two!" {
+		t.Errorf("after an edit that exits in init it answers %q, want the last good build's two!", body)
+	}
+
 	f.edit("four", "")
 	d.await("live")
 	if _, body := d.get("/hello"); body != "four!" {

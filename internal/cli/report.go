@@ -98,7 +98,11 @@ func (r *reporter) watching(dirs int, polls bool) {
 	if polls {
 		how = " by polling, for this system refuses to notify"
 	}
-	r.say(dim, "watch", "%d directories%s; Ctrl-C ends it", dirs, how)
+	noun := "directories"
+	if dirs == 1 {
+		noun = "directory"
+	}
+	r.say(dim, "watch", "%d %s%s; Ctrl-C ends it", dirs, noun, how)
 }
 
 func (r *reporter) changed(name string) {
@@ -163,7 +167,7 @@ func (r *reporter) initFailed(err error) {
 		r.emit(devEvent{Type: "init.failed", Message: err.Error()})
 		return
 	}
-	r.say(red, "broken", "%s; the next edit is tried again", err)
+	r.say(red, "broken", "%s; the last good build keeps running", err)
 }
 
 // live reports a swap: how long the build took, and the whole way from the notice
