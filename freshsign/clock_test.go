@@ -148,6 +148,7 @@ func TestAnOffsetIsLearnedByTheRules(t *testing.T) {
 		"two that agree are":                        {[]offer{{0, 3 * min, false}, {3 * sec, 3*min + 2*sec, false}}, 3*min + 2*sec},
 		"two that differ are not":                   {[]offer{{0, 3 * min, false}, {3 * sec, 3*min + 2*sec + 1, false}}, 0},
 		"two at once could be a mock's fixed date":  {[]offer{{0, 3 * min, false}, {3*sec - 1, 3 * min, false}}, 0},
+		"nor later, in a long life":                 {[]offer{{10 * sec, 3 * min, false}, {12 * sec, 3 * min, false}}, 0},
 		"and a third decides":                       {[]offer{{0, 3 * min, false}, {2 * sec, 3 * min, false}, {4 * sec, 3 * min, false}}, 3 * min},
 		"a fixed date never agrees with itself":     {[]offer{{0, 60 * min, false}, {3 * sec, 60*min - 3*sec, false}, {6 * sec, 60*min - 6*sec, false}, {9 * sec, 60*min - 9*sec, false}}, 0},
 		"a rejection is enough":                     {[]offer{{0, 10 * min, true}}, 10 * min},

@@ -260,6 +260,10 @@ func TestASignerThatFailsAgainLeavesTheOldSignature(t *testing.T) {
 	if s.renew(t.Context(), moment{wall: start}, http.Header{}) {
 		t.Error("renewed what was never signed")
 	}
+	*n = 1
+	if !s.renew(t.Context(), moment{wall: start}, live) || live.Get(dateHeader) != start.Format(dateLayout) {
+		t.Errorf("one signed header is enough: %v", live)
+	}
 	g := newRig()
 	left := 1
 	g.cfg.ServiceOptions = append([]func(string, any){func(_ string, o any) {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -164,6 +165,28 @@ func TestCredentialsThatDieInTheWaitAreNotSent(t *testing.T) {
 	}
 }
 
+func TestCredentialsThatCannotExpireDoNot(t *testing.T) {
+	s := signature{at: moment{wall: start}, creds: aws.Credentials{Expires: start.Add(time.Minute)}}
+	if s.died(moment{wall: start.Add(time.Hour)}) {
+		t.Error("died of a date that does not count")
+	}
+	if s.creds.CanExpire = true; !s.died(moment{wall: start.Add(time.Hour)}) {
+		t.Error("did not die")
+	}
+}
+
+func TestAnExchangeStartsWithItsSignatureUntilThereIsAConnection(t *testing.T) {
+	v := newVirtual()
+	c := &call{engine: newEngine(Config{Clock: v.read})}
+	if m := c.signedAt(); !m.wall.Equal(start) {
+		t.Errorf("a foreign signature: %v", m)
+	}
+	c.sig = signature{signer: &signer{}, at: moment{wall: start.Add(-time.Hour)}}
+	if m := c.signedAt(); !m.wall.Equal(start.Add(-time.Hour)) {
+		t.Errorf("our own: %v", m)
+	}
+}
+
 func TestRefusingHappensOnceACall(t *testing.T) {
 	g, v := dying(10*time.Minute, 20*time.Minute)
 	v.expires = func() time.Time { // every session dies during its wait
@@ -194,7 +217,10 @@ func TestDeadTokensNeverReachTheWireOverTLS(t *testing.T) {
 		t.Run(fmt.Sprint("http2 ", h2), func(t *testing.T) {
 			var tokens []string
 			var proto string
+			wrote := make(chan struct{}, 9) // see lab.ServeHTTP
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-wrote
 				tokens, proto = append(tokens, tokenOf(r)), r.Proto
 				w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 				fmt.Fprint(w, okBody)
@@ -217,7 +243,12 @@ func TestDeadTokensNeverReachTheWireOverTLS(t *testing.T) {
 				return time.Now().Add(d), time.Since(began) + d
 			}}.Apply(&cfg)
 			c := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} })
-			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GetConn: func(string) { jump.Store(int64(20 * time.Minute)) }})
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GetConn: func(string) { jump.Store(int64(20 * time.Minute)) },
+				WroteRequest: func(i httptrace.WroteRequestInfo) {
+					if i.Err == nil {
+						wrote <- struct{}{}
+					}
+				}})
 			if _, err := c.GetSecretValue(ctx, getInput); err != nil {
 				t.Fatal(err)
 			}

@@ -80,7 +80,7 @@ func (s *signature) stale(now moment) bool {
 // already when signing are left alone: then it is our clock that is wrong, or nobody has better ones.
 func (s *signature) died(now moment) bool {
 	dead := func(at moment) bool { return at.service().After(s.creds.Expires.Add(-expiryMargin)) }
-	return s.signer != nil && s.creds.CanExpire && dead(now) && !dead(s.at)
+	return s.creds.CanExpire && dead(now) && !dead(s.at)
 }
 
 // signedAt is when the current signature was made; now, if the client's signer is not ours.
