@@ -17,7 +17,7 @@ import (
 )
 
 // callLimit bounds one call of a client: a process that starts, on a busy machine.
-const callLimit = 30 * time.Second
+const callLimit = time.Minute
 
 // A client is somebody else's, and runs one operation per process.
 type client struct {
