@@ -84,7 +84,7 @@ func outage(t *testing.T, effect emulator.Effect) {
 		}
 		rest(t, 10*time.Millisecond)
 	}
-	if len(stale) < 50 {
+	if len(stale) < 20 { // on a quiet machine there are 250
 		t.Fatalf("only %d invocations were served an old value", len(stale))
 	}
 	slices.Sort(stale)
