@@ -3,6 +3,7 @@ package params
 import (
 	"bytes"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,6 +112,10 @@ func (e *entry) succeed(raw Raw, fromFallback bool) (kind EventKind) {
 		if kind == EventChanged {
 			st.raw, st.version, st.created = e.store.custody.take(raw.Bytes), raw.Version, raw.Created
 			st.suspected = 0
+			st.changes++
+			if st.label = raw.Version; st.label == "" {
+				st.label = "~" + strconv.Itoa(st.changes)
+			}
 		}
 		if st.suspect && kind == EventUnchanged {
 			st.suspected = now // this version was asked for again
@@ -179,7 +184,7 @@ func (e *entry) forbid(st *state, err error, now int64) EventKind {
 		st.failures, st.retryAt = 0, 0
 		return EventForbidden
 	}
-	*st = state{}
+	*st = state{changes: st.changes}
 	e.confirmFailed(st, err, now)
 	return EventRevoked
 }
@@ -219,7 +224,7 @@ func (e *entry) forgetFailure() {
 func (e *entry) wipe() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.state.Store(&state{})
+	e.state.Store(&state{changes: e.state.Load().changes})
 }
 
 func (e *entry) size() int64 {

@@ -190,7 +190,7 @@ func (v *Value[T]) suspect(every time.Duration) {
 	e.mu.Lock()
 	st, now := e.state.Load(), s.now()
 	recent := now-st.suspected < int64(every) && now >= st.suspected
-	if st.raw == nil || st.version != version || st.suspect || recent {
+	if st.raw == nil || st.label != version || st.suspect || recent {
 		e.mu.Unlock()
 		return
 	}

@@ -8,8 +8,10 @@ import (
 // atomic load. All instants are wall-clock nanoseconds without a monotonic
 // reading, since the monotonic clock may stand still over a freeze.
 type state struct {
-	raw     *blob // nil: there is no value
-	version string
+	raw     *blob  // nil: there is no value
+	version string // the source's, or empty
+	label   string // version, or a number of our own
+	changes int    // counts labels
 	created time.Time
 
 	confirmed int64 // when the source last said that this is the value

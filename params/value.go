@@ -120,8 +120,8 @@ func (v *Value[T]) Lookup(ctx context.Context) (T, error) {
 	return v.lookup(ctx)
 }
 
-// Version is the source's identifier of the version that was returned last;
-// empty before the first read.
+// Version is the source's identifier of the version that was returned last, or
+// "~1", "~2", ... where the source has none; empty before the first read.
 func (v *Value[T]) Version() string {
 	if s := v.snap.Load(); s != nil {
 		return s.version
@@ -228,7 +228,7 @@ func (v *Value[T]) decodeNew(st *state) (*snapshot[T], error) {
 	if v.badRaw != st.raw {
 		value, err := v.decodeRaw(st)
 		if err == nil {
-			s = &snapshot[T]{raw: st.raw, version: st.version, value: value}
+			s = &snapshot[T]{raw: st.raw, version: st.label, value: value}
 			v.snap.Store(s)
 			return s, nil
 		}
