@@ -229,6 +229,54 @@ func TestWhatOptionsReplaceAfterwardsIsStillHealed(t *testing.T) {
 	}
 }
 
+// With a foreign signer, and a message without instants, the date in the request that was answered is the evidence.
+func TestTheDateThatWasSentIsTheEvidence(t *testing.T) {
+	g := newRig()
+	g.service.window = time.Hour
+	g.wire.write = g.freeze(6 * time.Minute)
+	g.service.reply = func(n int, _ *http.Request) *answer {
+		if n == 1 {
+			return failure(400, "InvalidSignatureException", "spurious")
+		}
+		return nil
+	}
+	err := g.get(func(o *secretsmanager.Options) { o.HTTPSignerV4 = byClock{v4.NewSigner(), g.clock} })
+	g.wants(t, err, 2, FreezeGap, Healed)
+	if i := g.incidents[0]; !i.SignedAt.Equal(start) || i.Age != 6*time.Minute {
+		t.Errorf("%+v", i)
+	}
+}
+
+func TestErrorsOfTheNetworkPassThrough(t *testing.T) {
+	g := newRig()
+	g.wire.dial = func() error { return io.ErrUnexpectedEOF }
+	err := g.get(func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} })
+	if !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errSessionDied) || len(g.incidents) != 0 {
+		t.Errorf("%v; %v", err, g.incidents)
+	}
+}
+
+func TestOnlyAWholeAnswerIsMeasured(t *testing.T) {
+	for name, c := range map[string]struct {
+		resp *http.Response
+		err  error
+		want bool
+	}{
+		"answer":           {&http.Response{StatusCode: 200}, nil, true},
+		"answer and error": {&http.Response{StatusCode: 200}, errSign, false},
+		"nothing":          {nil, nil, false},
+		"error":            {nil, errSign, false},
+	} {
+		cl := &call{engine: newEngine(Config{})}
+		r := httpRequest().WithContext(context.WithValue(t.Context(), callKey{}, cl))
+		tr := &transport{engine: cl.engine, client: doFunc(func(*http.Request) (*http.Response, error) { return c.resp, c.err })}
+		resp, err := tr.Do(r)
+		if resp != c.resp || !errors.Is(err, c.err) || cl.x.start.wall.IsZero() == c.want {
+			t.Errorf("%s: %v %v %v", name, resp, err, cl.x)
+		}
+	}
+}
+
 type byClock struct {
 	httpSigner
 	clock *virtual
