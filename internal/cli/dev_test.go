@@ -323,6 +323,46 @@ func TestDevSaysInOneSentenceWhyItDoesNotStart(t *testing.T) {
 	}
 }
 
+func TestDevTellsPeopleWhereEverythingIs(t *testing.T) {
+	f := newFunction(t)
+	f.write("seed.yaml", "secrets: {a: one}\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out, errs lockedBuffer
+	code := make(chan int, 1)
+	go func() {
+		code <- Run(ctx, []string{"dev", "--port", "0", "--front", "url", "--no-freeze", f.dir}, strings.NewReader(""), &out, &errs, os.Environ())
+	}()
+	await := func(text string) {
+		t.Helper()
+		tick, late := time.NewTicker(10*time.Millisecond), time.NewTimer(patience)
+		defer tick.Stop()
+		defer late.Stop()
+		for !strings.Contains(out.String(), text) {
+			select {
+			case <-tick.C:
+			case <-late.C:
+				t.Fatalf("no %q in:\n%s%s", text, out.String(), errs.String())
+			}
+		}
+	}
+	await("Ctrl-C ends it")
+	for _, want := range []string{"hello is ready: built in ", "(function URL)", "aws lambda invoke --endpoint-url http://127.0.0.1:", "1 secret and 0 parameters from ", "1 directory; "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+	f.write("seed.yaml", "secrets: {a: two}\n")
+	await("is loaded; the function sees it when its values are due")
+	f.write("main.go", strings.Replace(functionSource, "INIT", "this does not compile", 1))
+	await("the last good build keeps running\n  ")
+	cancel()
+	if got := <-code; got != exitOK {
+		t.Errorf("exit code %d, want 0", got)
+	}
+	await("every process of the function has ended")
+}
+
 // The first line of the README, held: the example answers, its secret is read from
 // the emulated AWS, and what it prints does not have it.
 func TestDevRunsTheOrdersExample(t *testing.T) {

@@ -126,7 +126,7 @@ func askManifest(ctx context.Context, region, arg, binary string) (*middy.Manife
 	cmd.Env = []string{middy.DescribeEnv + "=1", "TZ=:UTC", "AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true"}
 	cmd.WaitDelay = time.Second
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &limitedBuffer{Buffer: &out}, &limitedBuffer{Buffer: &errs}
+	cmd.Stdout, cmd.Stderr = limitedBuffer{&out}, limitedBuffer{&errs}
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -158,12 +158,13 @@ func lastManifest(out []byte) (*middy.Manifest, bool) {
 	return &m, true
 }
 
-// limitedBuffer keeps the first mebibyte and drops the rest.
-type limitedBuffer struct{ *bytes.Buffer }
+// limitedBuffer keeps the first mebibyte and drops the rest. It does not embed the
+// buffer, whose ReadFrom would go around the limit.
+type limitedBuffer struct{ to *bytes.Buffer }
 
-func (l *limitedBuffer) Write(p []byte) (int, error) {
-	if room := 1<<20 - l.Len(); room > 0 {
-		l.Buffer.Write(p[:min(room, len(p))])
+func (l limitedBuffer) Write(p []byte) (int, error) {
+	if room := 1<<20 - l.to.Len(); room > 0 {
+		l.to.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -51,6 +53,14 @@ func TestIAMSaysInOneSentenceWhyThereIsNoPolicy(t *testing.T) {
 				t.Errorf("stdout is not empty: %s", r.stdout)
 			}
 		})
+	}
+}
+
+func TestAFunctionThatPrintsWithoutEndIsCut(t *testing.T) {
+	var kept bytes.Buffer
+	n, err := io.Copy(limitedBuffer{&kept}, strings.NewReader(strings.Repeat("x", 3<<20)))
+	if n != 3<<20 || err != nil || kept.Len() != 1<<20 {
+		t.Errorf("%d bytes taken, %d kept, error %v; want all taken and 1 MiB kept", n, kept.Len(), err)
 	}
 }
 

@@ -214,7 +214,7 @@ func TestDevEndsWithGoRun(t *testing.T) {
 			t.Errorf("context %v after %v, want it ended after 3 s", ctx.Err(), time.Since(begin))
 		}
 	})
-	if !fromGoRun("/tmp/go-build12/b001/exe/middy") || fromGoRun("/usr/bin/middy") || fromGoRun("/tmp/go-build12/b001/cli.test") {
+	if !fromGoRun("/x/go-build12/b001/exe/middy") || fromGoRun("/usr/bin/middy") || fromGoRun("/x/go-build12/b001/cli.test") {
 		t.Error("go run is not known by its directory")
 	}
 }
