@@ -1,6 +1,7 @@
 package freshsign
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -203,6 +204,37 @@ func TestASlowOldResponseNeverOverwritesAGoodMeasurement(t *testing.T) {
 	e := o.HTTPSignerV4.(*signer).engine
 	if e.learn(x, false); e.shift() != 0 {
 		t.Error(e.shift())
+	}
+}
+
+// Only answers below 400 teach by themselves, and only two together; a rejection teaches when it is judged.
+func TestWhatAnAnswerTeaches(t *testing.T) {
+	const skew = 3 * time.Minute
+	for _, c := range []struct {
+		status, answers int
+		want            time.Duration
+	}{{200, 1, 0}, {200, 2, skew}, {399, 2, skew}, {400, 2, 0}, {500, 2, 0}} {
+		v := newVirtual()
+		var incidents int
+		e := newEngine(Config{Clock: v.read, OnIncident: func(context.Context, Incident) { incidents++ }})
+		for range c.answers {
+			s := &sending{call: &call{engine: e}, req: httpRequest(), start: e.look()}
+			w, _ := v.read()
+			s.received(&http.Response{StatusCode: c.status, Header: http.Header{"Date": {w.Add(skew).UTC().Format(http.TimeFormat)}}})
+			v.move(4*time.Second, 4*time.Second)
+		}
+		if e.shift() != c.want || incidents != 0 {
+			t.Errorf("%+v: offset %v, %d incidents: a clock that is wrong is no poison", c, e.shift(), incidents)
+		}
+	}
+}
+
+func TestAnAnswerWithoutADateSuggestsNothing(t *testing.T) {
+	g := newRig()
+	g.service.noDate = true
+	g.wire.read = g.freeze(time.Hour)
+	if err := g.get(); err != nil || len(g.incidents) != 0 {
+		t.Errorf("%v; %v", err, g.incidents)
 	}
 }
 
