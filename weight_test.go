@@ -59,7 +59,7 @@ func BenchmarkColdStart(b *testing.B) {
 				Command: []string{bin}, Env: env, Freeze: runtimeapi.FreezeNever,
 				Events: func(e runtimeapi.Event) {
 					if e.Type == runtimeapi.InitDone {
-						done <- time.Duration(e.Duration)
+						done <- e.Duration
 					}
 				},
 			})

@@ -86,6 +86,7 @@ func Handler(h http.Handler) func(context.Context, Request) (Response, error) {
 		}
 		r, err := newRequest(ctx, &e)
 		if err != nil {
+			//nolint:nilerr // the client's mistake is its answer, not the function's failure
 			return Response{StatusCode: http.StatusBadRequest, Headers: map[string]string{"content-type": "text/plain; charset=utf-8"}, Body: err.Error()}, nil
 		}
 		w := &recorder{header: http.Header{}}

@@ -148,7 +148,7 @@ func pass(w http.ResponseWriter, in io.Reader) error {
 		n, err := in.Read(buf)
 		if n > 0 {
 			if _, werr := w.Write(buf[:n]); werr != nil {
-				return nil // the client left; the function goes on
+				return nil //nolint:nilerr // the client left; the function goes on
 			}
 			_ = flush() // best effort: a recorder cannot
 		}

@@ -128,7 +128,7 @@ func (d *Dir) replace(path string, data []byte) (err error) {
 			f.Close()
 		}
 		if err != nil && !errors.Is(err, errKilled) {
-			os.Remove(f.Name())
+			_ = os.Remove(f.Name())
 		}
 	}()
 	half := len(data) / 2

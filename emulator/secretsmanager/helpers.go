@@ -169,7 +169,7 @@ func (s *Service) arrange(what, name string, f func(sec *secret, now time.Time) 
 		return err
 	}
 	if err := checkName(name); err != nil || len(name) > 512 {
-		return fmt.Errorf("secretsmanager: %s %q: a name has 1 to 512 letters, digits and characters of -/_+=.@!", what, name)
+		return fmt.Errorf("secretsmanager: %s %q: a name has 1 to 512 letters, digits and characters of -/_+=.@! (AWS's own rule)", what, name)
 	}
 	now := s.cfg.Now()
 	p := place{s.cfg.AccountID, s.cfg.Region}

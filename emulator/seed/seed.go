@@ -172,7 +172,7 @@ func (s *Seed) String() string {
 }
 
 // Format writes String under every verb, so that no verb shows a value.
-func (s *Seed) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+func (s *Seed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue is String.
 func (s *Seed) LogValue() slog.Value { return slog.StringValue(s.String()) }

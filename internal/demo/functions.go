@@ -69,7 +69,7 @@ func (c *plainCache) get() (string, error) {
 	defer c.mu.Unlock()
 	if c.next == nil && c.now().After(c.expires.Add(-ahead)) {
 		c.next = sync.OnceValues(c.fetch)
-		go c.next()
+		go func() { _, _ = c.next() }()
 	}
 	if c.now().Before(c.expires) {
 		return c.value, nil
