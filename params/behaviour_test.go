@@ -224,7 +224,9 @@ func TestAReaderWhoseFlightIsCancelledFliesAgain(t *testing.T) {
 		got := make(chan string)
 		go func() { got <- v.Get(t.Context()) }() // a goroutine of the user's, outside
 		synctest.Wait()
-		invoke(t, s, func(context.Context) {}) // joins, and cancels, after 250 ms
+		if took := invoke(t, s, func(context.Context) {}); took != 250*time.Millisecond { // joins, and cancels
+			t.Error("a reader that outlives its invocation held the response up:", took)
+		}
 		if text := <-got; text != "one" {
 			t.Error(text)
 		}

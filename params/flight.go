@@ -42,6 +42,7 @@ func (s *Store) await(ctx context.Context, e *entry, act action) (*state, int64,
 				if s.closed.Load() {
 					return nil, 0, ErrClosed
 				}
+				s.afterDrain(ctx)
 				continue
 			}
 			return s.landed(e, f)
@@ -123,7 +124,7 @@ func (s *Store) run(parent context.Context, fn func(context.Context)) {
 	t := &task{cancel}
 	s.mu.Lock()
 	s.tasks[t] = struct{}{}
-	if s.closed.Load() {
+	if s.closed.Load() || s.draining != nil {
 		cancel(errSettled)
 	}
 	s.mu.Unlock()
@@ -181,11 +182,37 @@ func (s *Store) drain(budget time.Duration) {
 		}
 	}
 	s.mu.Lock()
+	if s.draining == nil {
+		s.draining = make(chan struct{})
+		defer s.drained()
+	}
 	for t := range s.tasks {
 		t.cancel(errSettled)
 	}
 	s.mu.Unlock()
 	<-quiet
+}
+
+func (s *Store) drained() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.draining)
+	s.draining = nil
+}
+
+// afterDrain keeps a reader that outlives its invocation from starting, again
+// and again, what the response is waiting to see the end of.
+func (s *Store) afterDrain(ctx context.Context) {
+	s.mu.Lock()
+	done := s.draining
+	s.mu.Unlock()
+	if done == nil {
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // land ends a flight with what was fetched.

@@ -48,6 +48,7 @@ type Store struct {
 	refused  map[Source]bool // sources whose batch action is not ours
 	tasks    map[*task]struct{}
 	idle     chan struct{} // closed when tasks is empty; nil if nobody waits
+	draining chan struct{} // closed when tasks need no longer be cancelled; nil otherwise
 
 	byName   atomic.Pointer[map[nameKey]*Value[Secret]]
 	custody  custody
