@@ -2,7 +2,7 @@
 // package at a time and runs the package's tests on the result. A mutant that no
 // test fails on is a threshold that nobody holds.
 //
-//	go run ./internal/mutate [-run regexp] [-only regexp] [-part 1/2] package
+//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] package
 //
 // The tree is not touched: mutants reach the compiler through -overlay. The exit
 // status is 1 when a mutant survived. A line that ends in the comment
@@ -50,11 +50,12 @@ var replacements = map[token.Token][]token.Token{
 
 func main() {
 	run := flag.String("run", ".", "which tests to run, as of go test")
+	skip := flag.String("skip", "^$", "which tests to leave out, as of go test")
 	only := flag.String("only", ".", "which files to mutate, a regular expression on their names")
 	part := flag.String("part", "1/1", "which share of the mutants, such as 1/2")
 	timeout := flag.Duration("timeout", 3*time.Minute, "for one mutant")
 	flag.Parse()
-	survived, err := mutate(flag.Arg(0), *run, *only, *part, *timeout)
+	survived, err := mutate(flag.Arg(0), tests{*run, *skip}, *only, *part, *timeout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(2)
@@ -64,7 +65,10 @@ func main() {
 	}
 }
 
-func mutate(pkg, run, only, part string, timeout time.Duration) (survived int, err error) {
+// tests says which tests judge a mutant.
+type tests struct{ run, skip string }
+
+func mutate(pkg string, t tests, only, part string, timeout time.Duration) (survived int, err error) {
 	var nth, of int
 	if _, err := fmt.Sscanf(part, "%d/%d", &nth, &of); err != nil || nth < 1 || nth > of {
 		return 0, fmt.Errorf("-part is %q; write it as 1/2", part)
@@ -82,7 +86,7 @@ func mutate(pkg, run, only, part string, timeout time.Duration) (survived int, e
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if out, err := test(dir, pkg, run, nil, timeout); err != nil {
+	if out, err := t.judge(dir, pkg, nil, timeout); err != nil {
 		return 0, fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
 	}
 	killed := 0
@@ -90,7 +94,7 @@ func mutate(pkg, run, only, part string, timeout time.Duration) (survived int, e
 		if i%of != nth-1 {
 			continue
 		}
-		if _, err := test(dir, pkg, run, &m, timeout); err == nil {
+		if _, err := t.judge(dir, pkg, &m, timeout); err == nil {
 			survived++
 			fmt.Println("SURVIVED", m)
 			continue
@@ -175,10 +179,10 @@ func isText(e ast.Expr) bool {
 	return false
 }
 
-// test runs the tests with the mutant in place. An error is a mutant killed: by
+// judge runs the tests with the mutant in place. An error is a mutant killed: by
 // a failure, by the compiler or by the time that it took.
-func test(dir, pkg, run string, m *mutant, timeout time.Duration) ([]byte, error) {
-	args := []string{"test", "-short", "-failfast", "-vet=off", "-count=1", "-run", run, "-timeout", timeout.String()}
+func (t tests) judge(dir, pkg string, m *mutant, timeout time.Duration) ([]byte, error) {
+	args := []string{"test", "-short", "-failfast", "-vet=off", "-count=1", "-run", t.run, "-skip", t.skip, "-timeout", timeout.String()}
 	if m != nil {
 		overlay, err := overlay(dir, *m)
 		if err != nil {
