@@ -777,13 +777,91 @@ func TestARequiredValueThatIsMissingFailsTheColdStart(t *testing.T) {
 }
 
 func TestANewerDeclarationTightensWhatIsThere(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		again func(Ref) Ref
+		after time.Duration
+		err   error
+		calls int
+	}{
+		{"a shorter TTL", func(r Ref) Ref { return r.TTL(time.Minute) }, 2 * time.Minute, nil, 2},
+		{"a shorter limit", func(r Ref) Ref { return r.MaxStale(6 * time.Minute) }, 7 * time.Minute, ErrStale, 2},
+		{"both", func(r Ref) Ref { return r.TTL(time.Minute).MaxStale(90 * time.Second) }, 2 * time.Minute, ErrStale, 2},
+		{"the same keeps its jitter", func(r Ref) Ref { return r.TTL(5 * time.Minute).MaxStale(24 * time.Hour) }, 340 * time.Second, nil, 1},
+		{"a longer one changes nothing", func(r Ref) Ref { return r.TTL(time.Hour).MaxStale(48 * time.Hour) }, 346 * time.Second, nil, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake("a", "one")
+				s := New(Config{EarlyRefresh: -1, Rand: func() float64 { return 1 }}) // TTL 345 s
+				wantRead(t, s, String(s, f.ref("a")), "one")
+				v := String(s, tt.again(f.ref("a")))
+				f.failWith("*", errDown)
+				wait(tt.after)
+				if _, err := read(t, s, v); !errors.Is(err, tt.err) {
+					t.Error(err)
+				}
+				wantCalls(t, f, tt.calls)
+			})
+		})
+	}
+}
+
+func TestAClockASecondBackIsNotAStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		c, cfg := stepped()
 		f := newFake("a", "one")
-		s := New(plain())
-		wantRead(t, s, String(s, f.ref("a")), "one")
-		wait(2 * time.Minute)
-		v := String(s, f.ref("a").TTL(time.Minute).MaxStale(90*time.Second))
+		s := New(cfg)
+		v := String(s, f.ref("a"))
+		wantRead(t, s, v, "one")
+		f.setLatency(0)
 		f.failWith("*", errDown)
-		wantErr(t, s, v, ErrStale)
+		c.step.Store(-int64(time.Second))
+		v.Suspect()
+		wantRead(t, s, v, "one")
+		wantCalls(t, f, 2)
+		wait(10 * time.Second)
+		wantRead(t, s, v, "one") // its TTL is not over
+		wantCalls(t, f, 2)
+	})
+}
+
+// permitting shows what a provider is told.
+type permitting struct {
+	*fake
+	uses *[]Use
+}
+
+func (p permitting) Permissions(uses []Use) []middy.Permission {
+	*p.uses = append(*p.uses, uses...)
+	return []middy.Permission{{Actions: []string{"a"}}}
+}
+
+func TestPolicy_IAMHelper(t *testing.T) {
+	var uses []Use
+	p, silent := permitting{newFake(), &uses}, newFake()
+	silent.name = "silent"
+	s := New(Config{})
+	String(s, NewRef(p, "a").KMSKey("arn:key").FollowRotation().Fallback(silent.ref("b")))
+	Int(s, NewRef(p, "a#n"))
+	String(s, NewRef(p, "c").Stage("AWSPREVIOUS"))
+	if _, err := s.Lookup(t.Context(), NewRef(p, "by name")); err == nil {
+		t.Error("there is none")
+	}
+	got := s.Permissions()
+	want := []Use{{Key: Key{ID: "a"}, KMSKey: "arn:key", Rotation: true}, {Key: Key{ID: "c", Stage: "AWSPREVIOUS"}}}
+	if len(got) != 1 || fmt.Sprint(uses) != fmt.Sprint(want) {
+		t.Errorf("%v %+v", got, uses)
+	}
+}
+
+func TestDecodeGetsAFieldAsItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", `{"o":{"x":1},"s":"caf\u00e9","n":null}`)
+		s := New(plain())
+		text := func(b []byte) (string, error) { return string(b), nil }
+		for path, want := range map[string]string{"o": `{"x":1}`, "s": "café", "n": "null", "": `{"o":{"x":1},"s":"caf\u00e9","n":null}`} {
+			wantRead(t, s, Decode(s, f.ref("a").Field(path), text), want)
+		}
 	})
 }

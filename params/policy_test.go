@@ -694,6 +694,7 @@ func TestPolicy_RotationDate(t *testing.T) {
 		{"does not lengthen it", time.Hour, 2 * time.Hour, 300 * time.Second, 1},
 		{"within the window the TTL is as ever", -time.Minute, time.Hour, 300 * time.Second, 1},
 		{"a date in the past is ignored", -2 * time.Hour, -time.Hour, 300 * time.Second, 1},
+		{"a window that begins now is no reason to ask at once", 10 * time.Millisecond, time.Hour, 300 * time.Second, 1},
 		{"no rotation is planned", 0, 0, 300 * time.Second, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
