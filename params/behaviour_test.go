@@ -603,9 +603,10 @@ func TestDecodeErrorOnANewVersionKeepsTheOldValue(t *testing.T) {
 		if len(events) != 1 || events[0].Version != "2" || s.Stats().DecodeErrors != 1 {
 			t.Error("it must be reported once:", events)
 		}
-		wait(time.Until(broken.Add(24*time.Hour - time.Minute)))
+		f.setLatency(0)
+		wait(time.Until(broken.Add(24*time.Hour - time.Nanosecond)))
 		wantRead(t, s, v, 7)
-		wait(2 * time.Minute)
+		wait(time.Nanosecond)
 		err := wantErr(t, s, v, ErrDecode)
 		want := `params: fake "a" (version 2) is not a int: it is not a whole number`
 		if err.Error() != want {
@@ -864,4 +865,39 @@ func TestDecodeGetsAFieldAsItIsWritten(t *testing.T) {
 			wantRead(t, s, Decode(s, f.ref("a").Field(path), text), want)
 		}
 	})
+}
+
+func TestTheClockPathIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, cfg := stepped()
+		f := newFake("a", "one")
+		s := New(cfg)
+		v := String(s, f.ref("a"))
+		_, _ = v.Get(t.Context()), v.Get(t.Context())
+		for step, want := range map[time.Duration]bool{0: true, -time.Second: true, -time.Second - 1: false,
+			5*time.Minute - 1: true, 5 * time.Minute: false} {
+			c.step.Store(int64(step))
+			if got := v.byClock() != nil; got != want {
+				t.Errorf("%v: %v", step, got)
+			}
+		}
+	})
+}
+
+func TestOncePerInvocation(t *testing.T) {
+	v := &Value[int]{}
+	for _, tt := range []struct {
+		name string
+		st   state
+		want bool
+	}{
+		{"usual", state{confirmed: 10, expires: 20, hard: 30}, true},
+		{"strict", state{confirmed: 10, expires: 20, hard: 10}, false},
+		{"TTL zero", state{confirmed: 10, expires: 10, hard: 30}, true},
+		{"TTL zero and strict", state{confirmed: 10, expires: 10, hard: 10}, true},
+	} {
+		if v.oncePerInvocation(&tt.st) != tt.want {
+			t.Error(tt.name)
+		}
+	}
 }

@@ -364,3 +364,14 @@ func TestPolicy_RotationWindowWithPendingHasNoFailedOperation(t *testing.T) {
 		}
 	})
 }
+
+func TestAStageThatIsTheRefusedVersionIsNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		f.values["a@AWSPENDING"] = f.values["a"]
+		v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
+		if err := Retry(t.Context(), v, isLogin, db.login); !errors.Is(err, ErrLoginRefused) || db.count("p1") != 1 {
+			t.Error(err, db.tries)
+		}
+	})
+}
