@@ -211,6 +211,9 @@ func shorten(path string) string {
 type sources struct {
 	dirs  []string // of packages, and of what they embed
 	files []string // go.mod and go.sum
+	// since is when the build began that was made from them: what is newer has
+	// not been built.
+	since time.Time
 }
 
 // sources lists those of the main module, of the workspace, and of local

@@ -100,9 +100,10 @@ type session struct {
 	program *program
 	dir     string // of the builds, removed at the end
 	builds  int
-	good    string // the last build that came up
-	print   string // its fingerprint
-	envFile string // for a shell
+	began   time.Time // of the last build
+	good    string    // the last build that came up
+	print   string    // its fingerprint
+	envFile string    // for a shell
 	report  *reporter
 	aws     *localAWS
 	fn      *runtimeapi.Function
@@ -252,6 +253,7 @@ func (s *session) listenAndServe(l net.Listener) (stop func()) {
 // build makes the next binary, in its own directory, for the old one may run.
 func (s *session) build(ctx context.Context) (string, time.Duration, error) {
 	s.builds++
+	s.began = time.Now()
 	dir := filepath.Join(s.dir, strconv.Itoa(s.builds))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", 0, failf("no directory for the build: %w", err)
@@ -283,6 +285,7 @@ func (s *session) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	src.since = s.began
 	w.watch(src)
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(ctx)
@@ -305,6 +308,7 @@ func (s *session) watch(ctx context.Context) error {
 			}
 			s.rebuild(ctx, name)
 			if src, err := s.program.sources(ctx); err == nil {
+				src.since = s.began
 				w.watch(src)
 			}
 		}

@@ -317,3 +317,48 @@ func (s scripted) Invoke(_ context.Context, req runtimeapi.Request) (*runtimeapi
 	resp.RequestID = req.RequestID
 	return resp, nil
 }
+
+// An edit that comes during a build, before anybody watches, is not lost.
+func TestWatchersReportWhatIsNewerThanTheBuild(t *testing.T) {
+	for _, polling := range []bool{false, true} {
+		for _, c := range []struct {
+			rule  string
+			since time.Duration // before the edit
+			want  bool
+		}{
+			{"edited after the build began", time.Minute, true},
+			{"edited before", -time.Minute, false},
+		} {
+			t.Run(fmt.Sprintf("%s, polling %v", c.rule, polling), func(t *testing.T) {
+				dir := t.TempDir()
+				path := filepath.Join(dir, "main.go")
+				if err := os.WriteFile(path, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				w := newWatcher()
+				if polling && w.notify != nil {
+					w.notify.Close()
+					w.notify = nil
+				}
+				w.watch(&sources{dirs: []string{dir}, since: time.Now().Add(-c.since)})
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				ended := make(chan struct{})
+				go func() { defer close(ended); w.run(ctx) }()
+				defer func() { cancel(); <-ended }()
+				quiet := make(<-chan time.Time)
+				if !c.want {
+					quiet = time.After(2 * pollEvery)
+				}
+				select {
+				case name := <-w.changed:
+					if !c.want || name != path {
+						t.Errorf("reported %s", name)
+					}
+				case <-quiet:
+				case <-ctx.Done():
+					t.Error("the edit is lost")
+				}
+			})
+		}
+	}
+}

@@ -77,6 +77,10 @@ func (w *watcher) run(ctx context.Context) {
 			return
 		case src := <-w.rescan:
 			w.set(src)
+			if path := w.newer(src.since); path != "" {
+				pending = path
+				quiet.Reset(debounce)
+			}
 		case ev, ok := <-w.notify.Events:
 			if !ok {
 				return
@@ -156,6 +160,9 @@ func (w *watcher) poll(ctx context.Context) {
 		case src := <-w.rescan:
 			w.set(src)
 			last = w.stamps()
+			if path := w.newer(src.since); path != "" {
+				w.report(path)
+			}
 			continue
 		case <-tick.C:
 		}
@@ -165,6 +172,23 @@ func (w *watcher) poll(ctx context.Context) {
 		}
 		last = now
 	}
+}
+
+// newer returns a file that was changed after t, or "": an edit that came while
+// nobody watched, during the build or before the first watch. File systems stamp
+// with a coarser clock than ours, which may lag by a tick.
+func (w *watcher) newer(t time.Time) string {
+	const tick = 20 * time.Millisecond
+	if t.IsZero() {
+		return ""
+	}
+	stamps := w.stamps()
+	for _, path := range slices.Sorted(maps.Keys(stamps)) {
+		if stamps[path].time.After(t.Add(-tick)) {
+			return path
+		}
+	}
+	return ""
 }
 
 type stamp struct {
