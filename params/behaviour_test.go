@@ -901,3 +901,33 @@ func TestOncePerInvocation(t *testing.T) {
 		}
 	}
 }
+
+func TestANameIsRefreshedBesideTheHandlerOnlyWhileItIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		if _, err := s.Lookup(t.Context(), f.ref("a")); err != nil {
+			t.Fatal(err)
+		}
+		wait(6 * time.Minute)
+		invoke(t, s, func(context.Context) {})
+		wantCalls(t, f, 2)
+		wait(6 * time.Minute)
+		invoke(t, s, func(context.Context) {})
+		wantCalls(t, f, 2) // nobody asked for it since
+	})
+}
+
+func TestAfterAnInvocationTheClockCountsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v := String(s, f.ref("a"))
+		invoke(t, s, func(ctx context.Context) { _, _, _ = v.Get(ctx), v.Get(ctx), v.Get(ctx) })
+		f.put("a", "two")
+		wait(5 * time.Minute)
+		if got := v.Get(t.Context()); got != "two" {
+			t.Error(got)
+		}
+	})
+}

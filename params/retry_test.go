@@ -375,3 +375,59 @@ func TestAStageThatIsTheRefusedVersionIsNotTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestAReportAboutAnOlderVersionIsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v, w := String(s, f.ref("a")), String(s, f.ref("a"))
+		wantRead(t, s, v, "one")
+		f.put("a", "two")
+		wait(time.Hour)
+		wantRead(t, s, w, "two")
+		v.Suspect() // v has seen the first version only
+		wantRead(t, s, w, "two")
+		wantCalls(t, f, 2)
+		if s.Stats().Suspects != 0 {
+			t.Error(s.Stats())
+		}
+		w.Suspect()
+		w.Suspect() // once is enough
+		if s.Stats().Suspects != 1 {
+			t.Error(s.Stats())
+		}
+		_ = s.Close(t.Context())
+		w.Suspect() // nothing is there
+		if s.Stats().Suspects != 1 {
+			t.Error(s.Stats())
+		}
+	})
+}
+
+func TestRefusalsAreForgottenAfterAMinute(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for ago, kept := range map[time.Duration]int{-1: 0, 0: 1, time.Minute - 1: 1, time.Minute: 0} {
+		rec := &login{refusals: []time.Time{now.Add(-ago)}}
+		if rec.forget(now); len(rec.refusals) != kept {
+			t.Errorf("after %v: %d", ago, len(rec.refusals))
+		}
+	}
+}
+
+func TestLoginsOfGoodVersionsLeaveNothingBehind(t *testing.T) {
+	var l logins
+	now := time.Now
+	for range 2 {
+		if err := l.enter(t.Context(), "v", now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.leave("v", true)
+	if len(l.versions) != 1 {
+		t.Error("forgotten while an attempt runs")
+	}
+	l.leave("v", true)
+	if len(l.versions) != 0 {
+		t.Error("kept for ever")
+	}
+}
