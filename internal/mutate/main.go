@@ -2,12 +2,21 @@
 // package at a time and runs the package's tests on the result. A mutant that no
 // test fails on is a threshold that nobody holds.
 //
-//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] package
+//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] [-list] package
 //
-// The tree is not touched: mutants reach the compiler through -overlay. The exit
-// status is 1 when a mutant survived. A line that ends in the comment
-// "//mutate:equivalent reason" is left alone: use it only where the mutant
-// behaves the same.
+// What it changes: < <= > >= to the boundary beside and to the opposite; == != &&
+// || + - * / << >> ++ -- += -= to the opposite; Before, After and Equal of time.Time and
+// min, max likewise; a whole number, and a unit such as time.Minute on its own, to
+// one more; zero in a comparison to one; a condition without an operator, and
+// what has a !, to its negation.
+//
+// The tree is not touched: mutants reach the compiler through -overlay. A mutant
+// that does not compile is counted apart, never as killed. The exit status is 1
+// when a mutant survived.
+//
+// A line that ends in a comment "//mutate:equivalent reason" is left alone: use it
+// only where the mutant behaves the same. A reason that quotes mutants, as in
+// "//mutate:equivalent `< -> <=`: never equal", excuses only those.
 package main
 
 import (
@@ -15,9 +24,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,36 +33,16 @@ import (
 	"time"
 )
 
-// A mutant replaces the bytes [from, to) of a file.
-type mutant struct {
-	file     string
-	line     int
-	from, to int
-	old, new string
-}
-
-func (m mutant) String() string {
-	return fmt.Sprintf("%s:%d: %s -> %s", filepath.Base(m.file), m.line, m.old, m.new)
-}
-
-// replacements of operators: the boundary, and the opposite.
-var replacements = map[token.Token][]token.Token{
-	token.LSS: {token.LEQ, token.GEQ}, token.LEQ: {token.LSS, token.GTR},
-	token.GTR: {token.GEQ, token.LEQ}, token.GEQ: {token.GTR, token.LSS},
-	token.EQL: {token.NEQ}, token.NEQ: {token.EQL},
-	token.LAND: {token.LOR}, token.LOR: {token.LAND},
-	token.ADD: {token.SUB}, token.SUB: {token.ADD},
-	token.MUL: {token.QUO}, token.QUO: {token.MUL},
-}
-
 func main() {
-	run := flag.String("run", ".", "which tests to run, as of go test")
-	skip := flag.String("skip", "^$", "which tests to leave out, as of go test")
-	only := flag.String("only", ".", "which files to mutate, a regular expression on their names")
-	part := flag.String("part", "1/1", "which share of the mutants, such as 1/2")
-	timeout := flag.Duration("timeout", 3*time.Minute, "for one mutant")
+	var o options
+	flag.StringVar(&o.run, "run", ".", "which tests to run, as of go test")
+	flag.StringVar(&o.skip, "skip", "^$", "which tests to leave out, as of go test")
+	flag.StringVar(&o.only, "only", ".", "which files to mutate, a regular expression on their names")
+	flag.StringVar(&o.part, "part", "1/1", "which share of the mutants, such as 1/2")
+	flag.DurationVar(&o.timeout, "timeout", 0, "for one mutant; 0 means ten times what the tests take without one, and at least 20 s")
+	flag.BoolVar(&o.list, "list", false, "print the mutants and run nothing")
 	flag.Parse()
-	survived, err := mutate(flag.Arg(0), tests{*run, *skip}, *only, *part, *timeout)
+	survived, err := o.mutate(os.Stdout, flag.Arg(0))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(2)
@@ -65,19 +52,46 @@ func main() {
 	}
 }
 
-// tests says which tests judge a mutant.
-type tests struct{ run, skip string }
+type options struct {
+	run, skip, only, part string
+	timeout               time.Duration
+	list                  bool
+}
 
-func mutate(pkg string, t tests, only, part string, timeout time.Duration) (survived int, err error) {
+// A source is one file as it was when the run began: it may be edited meanwhile.
+type source struct {
+	path       string
+	text       string
+	mutants    []mutant
+	equivalent int // mutants that a comment excuses
+}
+
+// A mutant replaces the bytes [from, to) of a file.
+type mutant struct {
+	line     int
+	from, to int
+	old, new string
+}
+
+func (m mutant) String() string { return m.old + " -> " + m.new }
+
+// A verdict is what became of a mutant.
+type verdict int
+
+const (
+	survived verdict = iota
+	killed
+	stillborn // the compiler refused it
+	verdicts
+)
+
+// mutate writes the survivors, and a line of numbers for each file.
+func (o options) mutate(w io.Writer, pkg string) (alive int, err error) {
 	var nth, of int
-	if _, err := fmt.Sscanf(part, "%d/%d", &nth, &of); err != nil || nth < 1 || nth > of {
-		return 0, fmt.Errorf("-part is %q; write it as 1/2", part)
+	if _, err := fmt.Sscanf(o.part, "%d/%d", &nth, &of); err != nil || nth < 1 || nth > of {
+		return 0, fmt.Errorf("-part is %q; write it as 1/2", o.part)
 	}
-	match, err := regexp.Compile(only)
-	if err != nil {
-		return 0, err
-	}
-	mutants, err := find(pkg, match)
+	sources, err := find(pkg, o.only)
 	if err != nil {
 		return 0, err
 	}
@@ -86,129 +100,125 @@ func mutate(pkg string, t tests, only, part string, timeout time.Duration) (surv
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if out, err := t.judge(dir, pkg, nil, timeout); err != nil {
-		return 0, fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
-	}
-	killed := 0
-	for i, m := range mutants {
-		if i%of != nth-1 {
-			continue
+	if !o.list {
+		if err := o.calibrate(pkg); err != nil {
+			return 0, err
 		}
-		if _, err := t.judge(dir, pkg, &m, timeout); err == nil {
-			survived++
-			fmt.Println("SURVIVED", m)
-			continue
-		}
-		killed++
 	}
-	fmt.Printf("%s: %d mutants killed, %d survived\n", pkg, killed, survived)
-	return survived, nil
+	i := 0
+	for _, src := range sources {
+		var count [verdicts]int
+		for _, m := range src.mutants {
+			if i++; (i-1)%of != nth-1 {
+				continue
+			}
+			at := fmt.Sprintf("%s:%d: %s", filepath.Base(src.path), m.line, m)
+			if o.list {
+				fmt.Fprintln(w, at)
+				continue
+			}
+			v, err := o.judge(dir, pkg, src, m)
+			if err != nil {
+				return alive, err
+			}
+			if count[v]++; v == survived {
+				fmt.Fprintln(w, "SURVIVED", at)
+			}
+		}
+		alive += count[survived]
+		if len(src.mutants)+src.equivalent > 0 && !o.list {
+			fmt.Fprintf(w, "%s: %d mutants killed, %d survived; %d equivalent, %d did not compile\n",
+				filepath.Base(src.path), count[killed], count[survived], src.equivalent, count[stillborn])
+		}
+	}
+	return alive, nil
 }
 
-func find(pkg string, match *regexp.Regexp) ([]mutant, error) {
+// calibrate makes sure that the tests pass, and that no mutant takes for ever.
+func (o *options) calibrate(pkg string) error {
+	limit := o.timeout
+	if limit == 0 {
+		o.timeout = 10 * time.Minute
+	}
+	if out, err := o.test(pkg); err != nil { // and compiles what the package imports
+		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
+	}
+	began := time.Now()
+	if out, err := o.test(pkg); err != nil {
+		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
+	}
+	if o.timeout = limit; limit == 0 {
+		o.timeout = max(10*time.Since(began), 20*time.Second)
+	}
+	return nil
+}
+
+func find(pkg, only string) ([]source, error) {
+	match, err := regexp.Compile(only)
+	if err != nil {
+		return nil, err
+	}
 	out, err := exec.Command("go", "list", "-f", "{{.Dir}}\n{{join .GoFiles \"\\n\"}}", pkg).Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list %s: %w", pkg, err)
 	}
-	lines := strings.Fields(string(out))
-	var all []mutant
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	var all []source
 	for _, name := range lines[1:] {
 		if !match.MatchString(name) {
 			continue
 		}
 		path := filepath.Join(lines[0], name)
-		src, err := os.ReadFile(path)
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		found, err := inFile(path, src)
-		if err != nil {
+		src := source{path: path, text: string(text)}
+		if err := src.breed(); err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		all = append(all, src)
 	}
 	return all, nil
 }
 
-func inFile(path string, src []byte) ([]mutant, error) {
-	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, path, src, parser.SkipObjectResolution)
+// excused reports whether the comment at the end of a line excuses a mutant.
+func excused(line, mutant string) bool {
+	_, reason, ok := strings.Cut(line, "//mutate:equivalent")
+	if !ok {
+		return false
+	}
+	return !strings.Contains(reason, "`") || strings.Contains(reason, "`"+mutant+"`")
+}
+
+// judge runs the tests with the mutant in place. A mutant is killed by a failure
+// or by the time that it took.
+func (o options) judge(dir, pkg string, src source, m mutant) (verdict, error) {
+	changed := filepath.Join(dir, "mutant.go")
+	if err := os.WriteFile(changed, []byte(src.text[:m.from]+m.new+src.text[m.to:]), 0o644); err != nil {
+		return 0, err
+	}
+	b, err := json.Marshal(map[string]map[string]string{"Replace": {src.path: changed}})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	lines := strings.Split(string(src), "\n")
-	var found []mutant
-	add := func(pos token.Pos, old, new string) {
-		p := fset.Position(pos)
-		if !strings.Contains(lines[p.Line-1], "//mutate:equivalent") {
-			found = append(found, mutant{path, p.Line, p.Offset, p.Offset + len(old), old, new})
-		}
+	overlay := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(overlay, b, 0o644); err != nil {
+		return 0, err
 	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ImportSpec:
-			return false
-		case *ast.BinaryExpr:
-			if isText(n.X) || isText(n.Y) {
-				return true // + of strings
-			}
-			for _, op := range replacements[n.Op] {
-				add(n.OpPos, n.Op.String(), op.String())
-			}
-		case *ast.BasicLit:
-			if n.Kind == token.INT && n.Value != "0" && !strings.HasPrefix(n.Value, "0") {
-				add(n.Pos(), n.Value, "("+n.Value+"+1)")
-			}
-		case *ast.UnaryExpr:
-			if n.Op == token.NOT {
-				add(n.OpPos, "!", "!!")
-			}
-		}
-		return true
-	})
-	return found, nil
+	out, err := o.test(pkg, "-overlay", overlay)
+	switch {
+	case err == nil:
+		return survived, nil
+	case strings.Contains(string(out), "[build failed]"):
+		return stillborn, nil
+	}
+	return killed, nil
 }
 
-func isText(e ast.Expr) bool {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		return e.Kind == token.STRING
-	case *ast.BinaryExpr:
-		return isText(e.X) || isText(e.Y)
-	}
-	return false
-}
-
-// judge runs the tests with the mutant in place. An error is a mutant killed: by
-// a failure, by the compiler or by the time that it took.
-func (t tests) judge(dir, pkg string, m *mutant, timeout time.Duration) ([]byte, error) {
-	args := []string{"test", "-short", "-failfast", "-vet=off", "-count=1", "-run", t.run, "-skip", t.skip, "-timeout", timeout.String()}
-	if m != nil {
-		overlay, err := overlay(dir, *m)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "-overlay", overlay)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout+time.Minute)
+func (o options) test(pkg string, more ...string) ([]byte, error) {
+	args := append([]string{"test", "-short", "-failfast", "-vet=off", "-count=1", "-run", o.run, "-skip", o.skip, "-timeout", o.timeout.String()}, more...)
+	ctx, cancel := context.WithTimeout(context.Background(), o.timeout+2*time.Minute) // the compiler is not the mutant's fault
 	defer cancel()
 	return exec.CommandContext(ctx, "go", append(args, pkg)...).CombinedOutput()
-}
-
-func overlay(dir string, m mutant) (string, error) {
-	src, err := os.ReadFile(m.file)
-	if err != nil {
-		return "", err
-	}
-	changed := filepath.Join(dir, "mutant.go")
-	text := string(src[:m.from]) + m.new + string(src[m.to:])
-	if err := os.WriteFile(changed, []byte(text), 0o644); err != nil {
-		return "", err
-	}
-	b, err := json.Marshal(map[string]map[string]string{"Replace": {m.file: changed}})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "overlay.json")
-	return path, os.WriteFile(path, b, 0o644)
 }
