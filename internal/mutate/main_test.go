@@ -60,13 +60,13 @@ func TestEveryComparisonThresholdAndConditionHasItsMutants(t *testing.T) {
 func TestAThresholdThatNobodyHoldsSurvivesAndTheTreeIsNotTouched(t *testing.T) {
 	t.Chdir(t.TempDir())
 	files := map[string]string{
-		"go.mod":      "module m\n\ngo 1.26\n",
-		"held.go":     "package m\n\nfunc held(x int) bool { return x > 3 }\n\nvar word, other = \"a\", \"b\"\n\nvar both = word + other\n",
-		"half.go":     "package m\n\nfunc half(x int) bool { return x > 3 }\n",
-		"excuse.go":   "package m\n\nfunc excuse(x uint) bool { return x > 3 } //mutate:equivalent for this test\n",
-		"m_test.go":   "package m\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {\n\tif held(3) || !held(4) || half(1) || !half(9) || !excuse(9) {\n\t\tt.Fail()\n\t}\n}\n",
-		"loop.go":     "package m\n\nfunc loop() {\n\tfor i := 0; i < 1; i++ {\n\t}\n}\n",
-		"l_test.go":   "package m\n\nimport \"testing\"\n\nfunc TestLoop(t *testing.T) { loop() }\n",
+		"go.mod":    "module m\n\ngo 1.26\n",
+		"held.go":   "package m\n\nfunc held(x int) bool { return x > 3 }\n\nvar word, other = \"a\", \"b\"\n\nvar both = word + other\n",
+		"half.go":   "package m\n\nfunc half(x int) bool { return x > 3 }\n",
+		"excuse.go": "package m\n\nfunc excuse(x uint) bool { return x > 3 } //mutate:equivalent for this test\n",
+		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {\n\tif held(3) || !held(4) || half(1) || !half(9) || !excuse(9) {\n\t\tt.Fail()\n\t}\n}\n",
+		"loop.go":   "package m\n\nfunc loop() {\n\tfor i := 0; i < 1; i++ {\n\t}\n}\n",
+		"l_test.go": "package m\n\nimport \"testing\"\n\nfunc TestLoop(t *testing.T) { loop() }\n",
 	}
 	for name, text := range files {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
