@@ -95,7 +95,7 @@ func field[T any](v reflect.Value, name string) (zero T, ok bool) {
 
 func set(v reflect.Value, name string, to any) bool {
 	f, val := v.FieldByName(name), reflect.ValueOf(to)
-	if !f.IsValid() || !f.CanSet() || !val.Type().AssignableTo(f.Type()) {
+	if !f.CanSet() || !val.Type().AssignableTo(f.Type()) {
 		return false
 	}
 	f.Set(val)

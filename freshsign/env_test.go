@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -260,6 +264,42 @@ func TestContainerFetchEndsWithItsContextAndItsNetwork(t *testing.T) {
 	defer cut.Close()
 	if _, again, err := (&container{url: cut.URL, client: http.DefaultClient}).fetch(t.Context(), ""); err == nil || !again {
 		t.Errorf("a cut answer: again %v, %v", again, err)
+	}
+}
+
+func TestAnEndpointThatHangsIsGivenUpAfterThreeTimesFiveSeconds(t *testing.T) {
+	environ(t, map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/"})
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := containerFromEnv()
+		var dials []time.Duration
+		began := time.Now()
+		c.client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+			dials = append(dials, time.Since(began))
+			silent, _ := pipe()
+			return silent, nil
+		}
+		_, err := c.Retrieve(t.Context())
+		const ms = time.Millisecond
+		if took := time.Since(began); err == nil || took != 15*time.Second+150*ms {
+			t.Errorf("%v: %v", took, err)
+		}
+		if want := []time.Duration{0, 5*time.Second + 50*ms, 10*time.Second + 150*ms}; !slices.Equal(dials, want) {
+			t.Errorf("attempts at %v, want %v", dials, want)
+		}
+	})
+}
+
+func TestAnAnswerOfMoreThan64KiBIsNotCredentials(t *testing.T) {
+	for size, ok := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		const head, tail = `{"AccessKeyId":"a","SecretAccessKey":"b","Token":"`, `"}`
+		body := head + strings.Repeat("t", size-len(head)-len(tail)) + tail
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		environ(t, map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": srv.URL})
+		c, _ := containerFromEnv()
+		if _, err := c.Retrieve(t.Context()); (err == nil) != ok {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		srv.Close()
 	}
 }
 

@@ -96,11 +96,11 @@ func TestASignatureIsRenewedWhenOlderThanASecond(t *testing.T) {
 		renewed    bool
 	}{
 		{time.Second, time.Second, false},
-		{time.Second + time.Millisecond, time.Second, true},
+		{time.Second + time.Nanosecond, time.Second, true},
 		{2 * time.Second, 2 * time.Second, true},
 		{-time.Second, 0, false},
-		{-time.Second - time.Millisecond, 0, true},
-		{0, time.Second + time.Millisecond, true}, // the epoch changed
+		{-time.Second - time.Nanosecond, 0, true},
+		{0, time.Second + time.Nanosecond, true}, // the epoch changed
 	} {
 		g := newRig()
 		dial := once(func() { g.clock.move(c.wall, c.mono) })
