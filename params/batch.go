@@ -37,9 +37,12 @@ func (s *Store) fetch(ctx context.Context, entries []*entry, when departure) (st
 // schedule sends flights on their way, those of one source together.
 func (s *Store) schedule(ctx context.Context, flights []*flight, when departure) {
 	groups := make(map[Source][]*flight)
+	s.mu.Lock()
 	for _, f := range flights {
 		groups[f.e.source] = append(groups[f.e.source], f)
+		s.flights[f] = struct{}{}
 	}
+	s.mu.Unlock()
 	for source, group := range groups {
 		if when == leave {
 			s.run(ctx, func(ctx context.Context) { s.fly(ctx, group) })

@@ -30,16 +30,27 @@ type Config struct {
 	MaxStale time.Duration
 
 	// Patience is how long a reader whose value's TTL is over, but who may be
-	// served the old one, waits for the new one. Default: 250 ms. Negative: as
-	// long as the fetch takes.
+	// served the old one, waits for the new one, counted from when it was asked
+	// for. After a failure only some tries
+	// are waited for; see JoinBudget. Default: 250 ms. Negative: as long as the
+	// fetch takes, after failures too.
 	Patience time.Duration
 
 	// JoinBudget is how long a response waits for a refresh that runs beside
 	// the handler, before the refresh is cancelled. Default: 250 ms. Negative:
 	// it is cancelled at once.
+	//
+	// After a failure readers get the old value at once, and further tries have
+	// as long as the handler takes: an outage must not become the function's
+	// latency. Of the invocations that try again only the first and then one in
+	// four waits, once for all values, its readers for Patience and its response
+	// for JoinBudget, both from the try's begin; and one in sixteen waits four
+	// times as long, in case the source is slow and not down. So a source that is
+	// back is noticed by the fourth try, however short the handler.
 	JoinBudget time.Duration
 
-	// FetchTimeout bounds a fetch, besides the invocation's deadline.
+	// FetchTimeout bounds a fetch, besides the invocation's deadline, of which it
+	// leaves a tenth, 200 ms at most, for telling that it failed.
 	// Default: 5 seconds.
 	FetchTimeout time.Duration
 
@@ -49,7 +60,7 @@ type Config struct {
 
 	// NegativeTTL is how long a failure is remembered before the service is
 	// asked again. It doubles with each further failure up to NegativeMax, and
-	// is spread by 20 % either way. Defaults: 5 s and 60 s. A negative
+	// is up to 20 % shorter or longer, drawn per sandbox. Defaults: 5 s and 60 s. A negative
 	// NegativeTTL remembers nothing.
 	NegativeTTL, NegativeMax time.Duration
 

@@ -196,8 +196,7 @@ func (e *entry) confirmFailed(st *state, err error, now int64) {
 	st.failures++
 	wait := float64(cfg.NegativeTTL) * math.Pow(2, float64(min(st.failures, 32)-1))
 	wait = min(wait, float64(cfg.NegativeMax))
-	wait += wait * 0.2 * (2*cfg.Rand() - 1)
-	st.backoff = int64(wait)
+	st.backoff = int64(wait * math.Float64frombits(e.store.spread.Load()))
 	st.retryAt = now + st.backoff
 	if st.suspect {
 		st.suspect, st.suspected = false, now

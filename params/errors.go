@@ -142,21 +142,27 @@ func KindOf(err error) Kind {
 	return Unavailable
 }
 
-// A StaleError says that the source has not confirmed a value for longer than
-// MaxStale, so that it may no longer be served.
+// A StaleError says that the source has not confirmed a value for as long as
+// MaxStale allows, so that it may no longer be served.
 type StaleError struct {
 	Service, Name string
 	// Confirmed is when the source last said that the value is the current one.
 	Confirmed time.Time
-	// Age is how long ago that was, and Limit how long it might have been.
+	// Age is how long ago that was, and Limit how long it might have been:
+	// MaxStale, or the TTL where that is longer. Zero: it must be confirmed
+	// before every use.
 	Age, Limit time.Duration
 	// Err is why it could not be confirmed since.
 	Err error
 }
 
 func (e *StaleError) Error() string {
-	return fmt.Sprintf("params: %s %q was last confirmed %s ago (at %s), more than the %s allowed, and could not be confirmed since: %v",
-		e.Service, e.Name, e.Age.Round(time.Second), e.Confirmed.UTC().Format(time.RFC3339), e.Limit, e.Err)
+	limit := fmt.Sprintf("its limit is %s, and it could not be confirmed since", e.Limit.Round(time.Millisecond))
+	if e.Limit <= 0 {
+		limit = "must be confirmed before every use, and could not be"
+	}
+	return fmt.Sprintf("params: %s %q was last confirmed %s ago (at %s), %s: %v",
+		e.Service, e.Name, e.Age.Round(time.Second), e.Confirmed.UTC().Format(time.RFC3339), limit, e.Err)
 }
 
 // Is reports whether target is [ErrStale].

@@ -22,6 +22,7 @@ type fake struct {
 	fail    map[string]error     // by id, or "*"
 	calls   []string             // what was asked for, batches as "[a b]"
 	open    int                  // requests under way
+	answers int                  // that were answered
 	rotates Rotation
 	seen    []any // context values of requests
 }
@@ -69,6 +70,12 @@ func (f *fake) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.calls)
+}
+
+func (f *fake) answered() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.answers
 }
 
 func (f *fake) busy() int {
@@ -120,6 +127,7 @@ func (f *fake) Fetch(ctx context.Context, k Key) (Raw, error) {
 func (f *fake) answer(id string) (Raw, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.answers++
 	for _, key := range []string{id, "*"} {
 		if err := f.fail[key]; err != nil {
 			return Raw{}, err

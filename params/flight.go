@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -12,6 +14,13 @@ type flight struct {
 	e    *entry
 	done chan struct{} // closed when the entry's state says how it ended
 	err  error
+	// readers who could be served an old value wait until then: one instant for
+	// all of them, or a handler that reads many values would wait for each.
+	readers time.Time
+	// again: the fetch before it failed, and there is a value to serve. Then
+	// joiners is the instant until which the response waits.
+	again   bool
+	joiners time.Time
 	// cancelled: it was ended by us, so it says nothing about the source.
 	cancelled bool
 }
@@ -32,7 +41,7 @@ func (s *Store) await(ctx context.Context, e *entry, act action) (*state, int64,
 		}
 		var patience <-chan time.Time
 		if act == waitPatient && s.cfg.Patience >= 0 {
-			t := time.NewTimer(s.patience(e))
+			t := time.NewTimer(time.Until(f.readers))
 			defer t.Stop()
 			patience = t.C
 		}
@@ -54,10 +63,36 @@ func (s *Store) await(ctx context.Context, e *entry, act action) (*state, int64,
 	}
 }
 
-// patience grows with failures in a row: a source that is slow, not down, gets a
-// chance to confirm the value before its hard limit.
-func (s *Store) patience(e *entry) time.Duration {
-	return s.cfg.Patience << min(e.state.Load().failures, 2)
+// patience is how much of [Config.Patience] and [Config.JoinBudget] the n-th
+// invocation that tries again is worth, from zero. The first and then one in four
+// waits, so that a source which is back is noticed although handlers take no
+// time, and one in sixteen four times as long, in case the source is slow and not
+// down. The others give a try the time that the handler takes: an outage must not
+// become the latency of a function whose every invocation finds the back-off
+// over.
+func patience(n int) int64 {
+	switch {
+	case n%4 != 0:
+		return 0
+	case n%16 == 4:
+		return 4
+	}
+	return 1
+}
+
+// tryAgain begins a fetch of e, unless there is one, and returns the old value:
+// at once, or after as long as this try is worth.
+func (s *Store) tryAgain(ctx context.Context, e *entry) (*state, int64, error) {
+	f, _ := s.join(ctx, e)
+	t := time.NewTimer(time.Until(f.readers))
+	defer t.Stop()
+	select {
+	case <-f.done:
+		return s.landed(e, f)
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return s.landed(e, nil)
 }
 
 // landed is what a reader gets when a fetch has ended, or when its patience has.
@@ -109,8 +144,14 @@ func (e *entry) takeOff() (f *flight, isNew bool) {
 	if e.flight != nil {
 		return e.flight, false
 	}
-	e.flight = &flight{e: e, done: make(chan struct{})}
-	return e.flight, true
+	now, cfg := time.Now(), &e.store.cfg
+	f = &flight{e: e, done: make(chan struct{}), readers: now.Add(cfg.Patience)}
+	if st := e.state.Load(); st.failures > 0 && st.raw != nil && !e.store.unattended() {
+		worth := time.Duration(e.store.worth.Load())
+		f.again, f.readers, f.joiners = true, now.Add(worth*cfg.Patience), now.Add(worth*cfg.JoinBudget)
+	}
+	e.flight = f
+	return f, true
 }
 
 // A task is a goroutine of the Store: what must be gone before a freeze.
@@ -137,10 +178,14 @@ func (s *Store) run(parent context.Context, fn func(context.Context)) {
 
 var errTimeout = errors.New("no answer in time")
 
+// fetchDeadline is FetchTimeout from now, or before the end of the invocation: a
+// tenth of what is left of it, 200 ms at most, is for telling how it failed.
 func (s *Store) fetchDeadline() time.Time {
-	at := time.Now().Add(s.cfg.FetchTimeout)
+	now := time.Now()
+	at := now.Add(s.cfg.FetchTimeout)
 	if d := s.deadline.Load(); d != 0 && !s.managed {
-		if limit := time.Unix(0, d); limit.Before(at) {
+		left := time.Duration(d - now.UnixNano())
+		if limit := now.Add(left - min(left/10, 200*time.Millisecond)); limit.Before(at) {
 			return limit
 		}
 	}
@@ -155,6 +200,27 @@ func (s *Store) ended(t *task) {
 	if len(s.tasks) == 0 && s.idle != nil {
 		close(s.idle)
 		s.idle = nil
+	}
+}
+
+// joinFlights waits, at the end of an invocation, for the fetches under way: for
+// each as long as it is worth. One that begins now is not waited for.
+func (s *Store) joinFlights() {
+	s.mu.Lock()
+	flights := slices.Collect(maps.Keys(s.flights))
+	s.mu.Unlock()
+	budget := time.Now().Add(s.cfg.JoinBudget)
+	for _, f := range flights {
+		until := budget
+		if f.again {
+			until = f.joiners
+		}
+		t := time.NewTimer(time.Until(until))
+		select {
+		case <-f.done:
+		case <-t.C:
+		}
+		t.Stop()
 	}
 }
 
@@ -247,7 +313,10 @@ func (s *Store) finish(f *flight, err error, cancelled bool) {
 	e.flight = nil
 	st := e.state.Load()
 	e.mu.Unlock()
-	s.invalidate()
+	s.mu.Lock()
+	delete(s.flights, f)
+	s.invalidateLocked()
+	s.mu.Unlock()
 	if st.raw != nil {
 		_, until := st.decide(s.now())
 		s.due(until)

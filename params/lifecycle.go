@@ -122,6 +122,8 @@ func (s *Store) begin(ctx context.Context) {
 func (s *Store) decideAllLocked(now int64) (due []*entry) {
 	s.sweeps.Add(1)
 	next := int64(math.MaxInt64)
+	var cooling []*entry
+	failed, again := false, false
 	for _, e := range s.entries {
 		st := e.state.Load()
 		if st.raw == nil {
@@ -129,14 +131,33 @@ func (s *Store) decideAllLocked(now int64) (due []*entry) {
 		}
 		act, until := st.decide(now)
 		next = min(next, max(until, now))
+		if !e.declared && e.lastRead.Load() < st.confirmed/int64(time.Second) {
+			continue
+		}
+		failed = failed || st.failures > 0
 		switch act {
-		case refresh, waitPatient, waitCertain, waitNeedful:
-			if e.declared || e.lastRead.Load() >= st.confirmed/int64(time.Second) {
-				due = append(due, e)
+		case refresh, try, waitPatient, waitCertain, waitNeedful:
+			due = append(due, e)
+			again = again || st.failures > 0
+		default:
+			if st.failures > 0 {
+				cooling = append(cooling, e)
 			}
 		}
 	}
 	s.nextDue.Store(next)
+	if !failed {
+		s.tries = 0
+	}
+	if !again || s.managed {
+		return due
+	}
+	worth := patience(s.tries)
+	s.tries++
+	s.worth.Store(worth)
+	if worth > 0 {
+		due = append(due, cooling...) // one wait for all of them
+	}
 	return due
 }
 
@@ -147,10 +168,11 @@ func (s *Store) settle() {
 		return
 	}
 	s.mu.Lock()
-	alone := s.active == 1
+	alone, busy := s.active == 1, len(s.tasks) > 0
 	s.mu.Unlock()
-	if alone {
-		s.drain(s.cfg.JoinBudget)
+	if alone && busy {
+		s.joinFlights()
+		s.drain(0)
 	}
 	s.leaveInvocation()
 }
@@ -161,6 +183,7 @@ func (s *Store) leaveInvocation() {
 	if s.active--; s.active == 0 {
 		s.epoch.Store(idle)
 		s.deadline.Store(0)
+		s.worth.Store(0)
 	}
 }
 
@@ -221,6 +244,7 @@ func (s *Store) BeforeSnapshot(context.Context) error {
 // AfterRestore fetches the declared values anew, within the 10 s that Lambda
 // gives such a hook. Each restored sandbox draws its own jitter.
 func (s *Store) AfterRestore(ctx context.Context) error {
+	s.drawSpread()
 	s.Thaw(ctx, middy.Gap{})
 	s.prefetch(ctx, restoreBudget)
 	return s.missing()

@@ -20,6 +20,8 @@ type model struct {
 	confirmed time.Time // when the source last confirmed it
 	broken    Kind      // how the source fails; 0: it answers
 	denials   int       // refusals in a row since the last confirmation
+	failed    bool      // the last request was not answered with the value
+	unheard   int       // requests in a row that did not live to hear a source that answers
 }
 
 // TestModel runs random histories of a value against the model: time passes, the
@@ -70,10 +72,10 @@ func history(t *testing.T, seed uint64, steps []int, waits []time.Duration, kind
 			v.Suspect()
 			fallthrough
 		default:
-			before := f.count()
+			requests, answers := f.count(), f.answered()
 			got, err := read(t, s, v)
 			synctest.Wait()
-			if complaint := m.check(got, err, f.count()-before, step == 6); complaint != "" {
+			if complaint := m.check(got, err, f.count()-requests, f.answered()-answers); complaint != "" {
 				return complaint
 			}
 		case 9:
@@ -84,14 +86,19 @@ func history(t *testing.T, seed uint64, steps []int, waits []time.Duration, kind
 	return ""
 }
 
-// check compares what a reader saw, and how many requests it took, with the
-// model.
-func (m *model) check(got string, err error, requests int, reported bool) string {
+// check compares what a reader saw, how many requests it took, and how many of
+// them were answered, with the model.
+func (m *model) check(got string, err error, requests, answers int) string {
 	now := time.Now()
 	if requests > 1 {
 		return "one reader made more than one request"
 	}
-	if requests == 1 {
+	if m.broken != 0 || answers > 0 || requests == 0 {
+		m.unheard = 0
+	} else if m.unheard++; m.unheard > 3 {
+		return "a source that answers was not heard by the fourth request"
+	}
+	if answers == 1 {
 		switch {
 		case m.broken == 0:
 			defer func() { m.served, m.confirmed, m.denials = m.current, now, 0 }()
@@ -99,31 +106,34 @@ func (m *model) check(got string, err error, requests int, reported bool) string
 			m.denials++
 		}
 	}
+	if requests == 1 {
+		defer func() { m.failed = answers == 0 || m.broken != 0 }()
+	}
 	age := now.Sub(m.confirmed)
 	switch {
 	case err == nil:
-		return m.checkServed(got, age, requests)
-	case m.broken == 0 && requests == 1:
+		return m.checkServed(got, age, answers)
+	case m.broken == 0 && answers == 1:
 		return "the source answered and the reader failed: " + err.Error()
 	case errors.Is(err, ErrStale) && m.served != "" && age < 24*time.Hour:
 		return "stale before the limit: " + err.Error()
 	case m.served != "" && m.denials == 0 && age < 24*time.Hour && !m.broken.forbidsStale():
 		return "a value that was never refused was not served: " + err.Error()
 	}
-	if requests == 1 && m.broken.forbidsStale() && m.denials >= 2 || age >= 24*time.Hour && requests == 1 && m.broken.forbidsStale() {
+	if answers == 1 && m.broken.forbidsStale() && m.denials >= 2 || age >= 24*time.Hour && answers == 1 && m.broken.forbidsStale() {
 		m.served = ""
 	}
 	return ""
 }
 
-func (m *model) checkServed(got string, age time.Duration, requests int) string {
+func (m *model) checkServed(got string, age time.Duration, answers int) string {
 	switch {
-	case requests == 1 && m.broken == 0:
-		// Early, it is served the old value; otherwise the new one.
+	case answers == 1 && m.broken == 0:
+		// Early, or when the request before it failed, it is served the old value; otherwise the new one.
 		if got != m.current && got != m.served {
 			return "served what never was: " + got
 		}
-		if got != m.current && age >= 345*time.Second {
+		if got != m.current && age >= 345*time.Second && !m.failed {
 			return "served the old value after the longest TTL although the source answered"
 		}
 	case m.served == "":

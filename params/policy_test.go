@@ -454,7 +454,10 @@ func TestPolicy_SingleFlightWaitersLeaveOnTheirOwnContext(t *testing.T) {
 func TestPolicy_SingleFlightIsBoundedByFiveSecondsAndTheInvocation(t *testing.T) {
 	for _, tt := range []struct{ deadline, took time.Duration }{
 		{30 * time.Second, 5 * time.Second},
-		{2 * time.Second, 2 * time.Second},
+		{5200 * time.Millisecond, 5 * time.Second},
+		{5100 * time.Millisecond, 4900 * time.Millisecond}, // 200 ms to tell how it failed
+		{2 * time.Second, 1800 * time.Millisecond},
+		{time.Second, 900 * time.Millisecond}, // or a tenth
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFake("a", "one")

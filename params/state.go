@@ -43,6 +43,7 @@ const (
 	serve       action = iota // the value
 	serveStale                // the value, although its TTL is over
 	refresh                   // the value, and somebody should fetch
+	try                       // the old value, and somebody should fetch; some tries are worth a wait
 	waitPatient               // for a fetch; after a while, the old value will do
 	waitCertain               // for a fetch; if it fails without a word on the value, the old one will do
 	waitNeedful               // for a fetch: there is nothing to fall back to
@@ -72,6 +73,8 @@ func (st *state) decide(now int64) (act action, until int64) {
 		return serveStale, min(st.recheckAt, st.end())
 	case st.forbidden && usable && cooling:
 		return serveStale, min(st.retryAt, st.end())
+	case st.forbidden && usable && st.failures > 0:
+		return try, now
 	case st.forbidden && usable:
 		return waitCertain, now
 	case now < st.expires && !setBack:
@@ -82,6 +85,8 @@ func (st *state) decide(now int64) (act action, until int64) {
 		return waitNeedful, now
 	case cooling:
 		return serveStale, min(st.retryAt, st.hard)
+	case st.failures > 0:
+		return try, now
 	}
 	return waitPatient, now
 }
@@ -112,6 +117,6 @@ func (st *state) failure(e *entry, now int64) error {
 	return &StaleError{
 		Service: e.source.Service, Name: e.key.ID,
 		Confirmed: time.Unix(0, st.confirmed), Age: time.Duration(now - st.confirmed),
-		Limit: time.Duration(st.hard - st.confirmed), Err: st.err,
+		Limit: time.Duration(st.end() - st.confirmed), Err: st.err,
 	}
 }

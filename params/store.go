@@ -37,15 +37,19 @@ type Store struct {
 	nextDue  atomic.Int64  // when the next decision of any entry is due
 	lastNow  atomic.Int64  // wall clock at the start of the last invocation
 	deadline atomic.Int64  // of the invocation; 0: none
+	spread   atomic.Uint64 // of back-offs, bits of a factor
+	worth    atomic.Int64  // how long this invocation waits for what it tries again
 	closed   atomic.Bool
 
 	mu       sync.Mutex
 	active   int
+	tries    int // invocations that tried again, since something failed
 	entries  map[entryKey]*entry
 	declared []*entry // in order
 	problems []error  // of declarations
 	pending  map[Source]*pending
-	refused  map[Source]bool // sources whose batch action is not ours
+	refused  map[Source]bool      // sources whose batch action is not ours
+	flights  map[*flight]struct{} // what tasks are for
 	tasks    map[*task]struct{}
 	idle     chan struct{} // closed when tasks is empty; nil if nobody waits
 	draining chan struct{} // closed when tasks need no longer be cancelled; nil otherwise
@@ -77,6 +81,7 @@ func New(cfg Config) *Store {
 		entries: make(map[entryKey]*entry),
 		pending: make(map[Source]*pending),
 		refused: make(map[Source]bool),
+		flights: make(map[*flight]struct{}),
 		tasks:   make(map[*task]struct{}),
 	}
 	s.problems = append(s.problems, cfg.Validate())
@@ -84,6 +89,7 @@ func New(cfg Config) *Store {
 	s.epoch.Store(idle)
 	s.gen.Store(1)
 	s.nextDue.Store(math.MaxInt64)
+	s.drawSpread()
 	s.byName.Store(new(map[nameKey]*Value[Secret]))
 	return s
 }
@@ -93,6 +99,13 @@ func (s *Store) Validate() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return errors.Join(s.problems...)
+}
+
+// drawSpread draws, once per sandbox, by how much its back-offs are shorter or
+// longer than said. One draw for all values, so that those which failed together
+// are tried together.
+func (s *Store) drawSpread() {
+	s.spread.Store(math.Float64bits(1 + 0.2*(2*s.cfg.Rand()-1)))
 }
 
 func (s *Store) now() int64 { return s.cfg.Now().UnixNano() }
@@ -150,6 +163,9 @@ func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err
 	st, now := e.state.Load(), s.now()
 	e.touch(now)
 	act, until := st.decide(now)
+	if act == try && (s.cfg.Patience < 0 || s.unattended()) {
+		act = waitPatient
+	}
 	if act != fail && e.confirmedInThisInvocation(st) {
 		return st, now, nil
 	}
@@ -157,9 +173,11 @@ func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err
 	case serveStale:
 		s.stale(e, st, now)
 	case refresh:
-		if s.background && s.epoch.Load() == idle {
+		if s.epoch.Load() == idle && !s.unattended() {
 			s.join(ctx, e)
 		}
+	case try:
+		return s.tryAgain(ctx, e)
 	case fail:
 		s.counters.negative.Add(1)
 		err := st.failure(e, now)
@@ -169,6 +187,12 @@ func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err
 		return s.await(ctx, e, act)
 	}
 	return st, until, nil
+}
+
+// unattended is true where nobody would end what a reader leaves behind: in a
+// function, outside the Store's middleware.
+func (s *Store) unattended() bool {
+	return !s.background && s.epoch.Load() == idle
 }
 
 // confirmedInThisInvocation is true for a value with a TTL of zero that was
