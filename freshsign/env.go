@@ -3,11 +3,7 @@ package freshsign
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,52 +49,55 @@ func FromEnv() aws.Config { return Config{}.FromEnv() }
 
 // FromEnv is the package's [FromEnv] with this configuration.
 func (c Config) FromEnv() aws.Config {
-	var src envSource
+	var env envReader
 	cfg := aws.Config{
 		Region:      firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),
 		Credentials: envCredentials(),
 		AppID:       os.Getenv("AWS_SDK_UA_APP_ID"),
 	}
-	var problems []error
-	note := func(err error) {
-		if err != nil {
-			problems = append(problems, err)
-		}
+	env.retries(&cfg)
+	env.endpoints(&cfg)
+	env.checksums(&cfg)
+	check := &envCheck{problem: errors.Join(env.problems...)}
+	cfg.APIOptions = append(cfg.APIOptions, check.add)
+	c.Apply(&cfg)
+	return cfg
+}
+
+func (r *envReader) retries(cfg *aws.Config) {
+	cfg.RetryMaxAttempts = r.whole("AWS_MAX_ATTEMPTS")
+	cfg.RetryMode = envChoice(r, "AWS_RETRY_MODE", "", map[string]aws.RetryMode{
+		"standard": aws.RetryModeStandard,
+		"adaptive": aws.RetryModeAdaptive,
+	})
+}
+
+func (r *envReader) endpoints(cfg *aws.Config) {
+	src := envSource{
+		fips:      r.boolean("AWS_USE_FIPS_ENDPOINT"),
+		dualStack: r.boolean("AWS_USE_DUALSTACK_ENDPOINT"),
+		ignore:    r.boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
 	}
-	var err error
-	cfg.RetryMaxAttempts, err = envInt("AWS_MAX_ATTEMPTS")
-	note(err)
-	if mode := os.Getenv("AWS_RETRY_MODE"); mode != "" {
-		cfg.RetryMode, err = aws.ParseRetryMode(strings.ToLower(mode))
-		if err != nil {
-			note(&EnvError{Problem: fmt.Sprintf("AWS_RETRY_MODE is %q", mode), Advice: `set it to "standard" or "adaptive", or unset it`})
-		}
-	}
-	src.fips, err = envBool("AWS_USE_FIPS_ENDPOINT")
-	note(err)
-	src.dualStack, err = envBool("AWS_USE_DUALSTACK_ENDPOINT")
-	note(err)
-	src.ignore, err = envBool("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-	note(err)
-	cfg.RequestChecksumCalculation, err = envChoice("AWS_REQUEST_CHECKSUM_CALCULATION", aws.RequestChecksumCalculationWhenSupported, map[string]aws.RequestChecksumCalculation{
-		"when_supported": aws.RequestChecksumCalculationWhenSupported, "when_required": aws.RequestChecksumCalculationWhenRequired,
-	})
-	note(err)
-	cfg.ResponseChecksumValidation, err = envChoice("AWS_RESPONSE_CHECKSUM_VALIDATION", aws.ResponseChecksumValidationWhenSupported, map[string]aws.ResponseChecksumValidation{
-		"when_supported": aws.ResponseChecksumValidationWhenSupported, "when_required": aws.ResponseChecksumValidationWhenRequired,
-	})
-	note(err)
-	cfg.AccountIDEndpointMode, err = envChoice("AWS_ACCOUNT_ID_ENDPOINT_MODE", aws.AccountIDEndpointModePreferred, map[string]aws.AccountIDEndpointMode{
-		"preferred": aws.AccountIDEndpointModePreferred, "required": aws.AccountIDEndpointModeRequired, "disabled": aws.AccountIDEndpointModeDisabled,
-	})
-	note(err)
 	cfg.ConfigSources = []any{src}
 	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" && !src.ignores() {
 		cfg.BaseEndpoint = &url
 	}
-	cfg.APIOptions = append(cfg.APIOptions, (&envCheck{problem: errors.Join(problems...)}).add)
-	c.Apply(&cfg)
-	return cfg
+	cfg.AccountIDEndpointMode = envChoice(r, "AWS_ACCOUNT_ID_ENDPOINT_MODE", aws.AccountIDEndpointModePreferred, map[string]aws.AccountIDEndpointMode{
+		"preferred": aws.AccountIDEndpointModePreferred,
+		"required":  aws.AccountIDEndpointModeRequired,
+		"disabled":  aws.AccountIDEndpointModeDisabled,
+	})
+}
+
+func (r *envReader) checksums(cfg *aws.Config) {
+	cfg.RequestChecksumCalculation = envChoice(r, "AWS_REQUEST_CHECKSUM_CALCULATION", aws.RequestChecksumCalculationWhenSupported, map[string]aws.RequestChecksumCalculation{
+		"when_supported": aws.RequestChecksumCalculationWhenSupported,
+		"when_required":  aws.RequestChecksumCalculationWhenRequired,
+	})
+	cfg.ResponseChecksumValidation = envChoice(r, "AWS_RESPONSE_CHECKSUM_VALIDATION", aws.ResponseChecksumValidationWhenSupported, map[string]aws.ResponseChecksumValidation{
+		"when_supported": aws.ResponseChecksumValidationWhenSupported,
+		"when_required":  aws.ResponseChecksumValidationWhenRequired,
+	})
 }
 
 // An envCheck makes calls fail with what is wrong in the environment, before anything is sent.
@@ -185,51 +184,4 @@ func envCredentials() aws.CredentialsProvider {
 			Advice:  "Lambda provides them by itself; elsewhere export them, or set Credentials in the aws.Config",
 		}
 	})
-}
-
-func firstEnv(names ...string) string {
-	for _, n := range names {
-		if v := os.Getenv(n); v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-// envChoice reads one of several words, without regard to case.
-func envChoice[T any](name string, unset T, choices map[string]T) (T, error) {
-	v := os.Getenv(name)
-	if v == "" {
-		return unset, nil
-	}
-	if t, ok := choices[strings.ToLower(v)]; ok {
-		return t, nil
-	}
-	words := slices.Sorted(maps.Keys(choices))
-	return unset, &EnvError{Problem: fmt.Sprintf("%s is %q", name, v), Advice: fmt.Sprintf("set it to one of %q, or unset it", words)}
-}
-
-func envInt(name string) (int, error) {
-	v := os.Getenv(name)
-	if v == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		return 0, &EnvError{Problem: fmt.Sprintf("%s is %q", name, v), Advice: "set it to a whole number of at least 1, or unset it"}
-	}
-	return n, nil
-}
-
-func envBool(name string) (*bool, error) {
-	v := os.Getenv(name)
-	switch strings.ToLower(v) {
-	case "":
-		return nil, nil
-	case "true":
-		return aws.Bool(true), nil
-	case "false":
-		return aws.Bool(false), nil
-	}
-	return nil, &EnvError{Problem: fmt.Sprintf("%s is %q", name, v), Advice: `set it to "true" or "false", or unset it`}
 }

@@ -72,10 +72,10 @@ func TestDefaultsAreTheConfigPackages(t *testing.T) {
 		cfg.AccountIDEndpointMode != aws.AccountIDEndpointModePreferred || cfg.RetryMaxAttempts != 0 || cfg.RetryMode != "" || cfg.BaseEndpoint != nil {
 		t.Errorf("%+v", cfg)
 	}
-	environ(t, map[string]string{"AWS_REQUEST_CHECKSUM_CALCULATION": "When_Required", "AWS_RESPONSE_CHECKSUM_VALIDATION": "WHEN_REQUIRED", "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled"})
+	environ(t, map[string]string{"AWS_REQUEST_CHECKSUM_CALCULATION": "When_Required", "AWS_RESPONSE_CHECKSUM_VALIDATION": "WHEN_REQUIRED", "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled", "AWS_RETRY_MODE": "STANDARD"})
 	cfg = FromEnv()
 	if cfg.RequestChecksumCalculation != aws.RequestChecksumCalculationWhenRequired || cfg.ResponseChecksumValidation != aws.ResponseChecksumValidationWhenRequired ||
-		cfg.AccountIDEndpointMode != aws.AccountIDEndpointModeDisabled {
+		cfg.AccountIDEndpointMode != aws.AccountIDEndpointModeDisabled || cfg.RetryMode != aws.RetryModeStandard {
 		t.Errorf("%+v", cfg)
 	}
 }
