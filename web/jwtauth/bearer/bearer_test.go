@@ -1,0 +1,125 @@
+package bearer
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestToken(t *testing.T) {
+	long := strings.Repeat("a", 1<<20)
+	for _, c := range []struct {
+		rule    string
+		sources Sources
+		header  http.Header
+		query   string
+		want    string
+	}{
+		{"the default is Authorization", Sources{}, http.Header{"Authorization": {"Bearer a.b.c"}}, "", "a.b.c"},
+		{"the scheme has any case", Sources{}, http.Header{"Authorization": {"bEARER a.b.c"}}, "", "a.b.c"},
+		{"another scheme is no token", Sources{}, http.Header{"Authorization": {"Basic dXNlcjpwYXNz"}}, "", ""},
+		{"a third part is no token", Sources{}, http.Header{"Authorization": {"Bearer a.b.c junk"}}, "", ""},
+		{"two spaces are no token", Sources{}, http.Header{"Authorization": {"Bearer  a.b.c"}}, "", ""},
+		{"a tab is no space", Sources{}, http.Header{"Authorization": {"Bearer\ta.b.c"}}, "", ""},
+		{"the scheme alone is no token", Sources{}, http.Header{"Authorization": {"Bearer"}}, "", ""},
+		{"the scheme and a space is no token", Sources{}, http.Header{"Authorization": {"Bearer "}}, "", ""},
+		{"of two lines the first counts", Sources{}, http.Header{"Authorization": {"Bearer a", "Bearer b"}}, "", "a"},
+		{"nothing at all", Sources{}, nil, "", ""},
+		{"another header is taken whole", Sources{Header: "X-Token"}, http.Header{"X-Token": {"Bearer a"}}, "", "Bearer a"},
+		{"a header's name has any case", Sources{Header: "x-tOKEN"}, http.Header{"X-Token": {"a"}}, "", "a"},
+		{"authorization in any case has the scheme", Sources{Header: "AUTHORIZATION"}, http.Header{"Authorization": {"Bearer a"}}, "", "a"},
+		{"a cookie", Sources{Cookie: "t"}, http.Header{"Cookie": {"a=b; t=x.y; c=d"}}, "", "x.y"},
+		{"a cookie without its quotes", Sources{Cookie: "t"}, http.Header{"Cookie": {`a=b; t="x.y"; c=d`}}, "", "x.y"},
+		{"one quote stays", Sources{Cookie: "t"}, http.Header{"Cookie": {`t="`}}, "", `"`},
+		{"a quote at one end stays", Sources{Cookie: "t"}, http.Header{"Cookie": {`t=x"`}}, "", `x"`},
+		{"a cookie on the second line", Sources{Cookie: "t"}, http.Header{"Cookie": {"a=b", "t=x"}}, "", "x"},
+		{"of two cookies the first counts", Sources{Cookie: "t"}, http.Header{"Cookie": {"t=x; t=y"}}, "", "x"},
+		{"a cookie's name has its case", Sources{Cookie: "t"}, http.Header{"Cookie": {"T=x"}}, "", ""},
+		{"a cookie's name is whole", Sources{Cookie: "t"}, http.Header{"Cookie": {"xt=x; tt=y"}}, "", ""},
+		{"a cookie is not percent-decoded", Sources{Cookie: "t"}, http.Header{"Cookie": {"t=a%2Eb"}}, "", "a%2Eb"},
+		{"names of JavaScript mean nothing", Sources{Cookie: "__proto__"}, http.Header{"Cookie": {"a=b"}}, "", ""},
+		{"a configured cookie switches Authorization off", Sources{Cookie: "t"}, http.Header{"Authorization": {"Bearer a"}}, "", ""},
+		{"cookie before header before query", Sources{"t", "Authorization", "q"}, http.Header{"Cookie": {"t=1"}, "Authorization": {"Bearer 2"}}, "q=3", "1"},
+		{"header before query", Sources{"t", "Authorization", "q"}, http.Header{"Authorization": {"Bearer 2"}}, "q=3", "2"},
+		{"an empty cookie is none", Sources{Cookie: "t", Query: "q"}, http.Header{"Cookie": {"t="}}, "q=3", "3"},
+		{"query after a wrong scheme", Sources{Header: "Authorization", Query: "id_token"}, http.Header{"Authorization": {"Basic x"}}, "id_token=a.b.c", "a.b.c"},
+		{"a query that comes twice is not taken", Sources{Query: "q"}, nil, "q=a&q=b", ""},
+		{"a broken parameter hurts itself only", Sources{Query: "q"}, nil, "x=%zz&q=a", "a"},
+		{"a broken token is none", Sources{Query: "q"}, nil, "q=%zz", ""},
+		{"a semicolon in the query", Sources{Query: "q"}, nil, "q=a;b", ""},
+		{"a megabyte", Sources{}, http.Header{"Authorization": {"Bearer " + long}}, "", long},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/?"+c.query, nil)
+			r.Header = c.header
+			got, ok := c.sources.Token(r)
+			if got != c.want || ok != (c.want != "") {
+				t.Fatalf("got %.80q, %v; want %.80q", got, ok, c.want)
+			}
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	if err := (Sources{Cookie: "__Host-t", Header: "X-Amzn-Oidc-Data", Query: "any thing"}).Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []Sources{{Cookie: "a=b"}, {Header: "a b"}, {Header: "é"}, {Cookie: "a;"}} {
+		if s.Validate() == nil {
+			t.Errorf("%+v passed", s)
+		}
+	}
+}
+
+func TestChallenge(t *testing.T) {
+	for want, c := range map[string]Challenge{
+		`Bearer`:             {},
+		`Bearer realm="api"`: {Realm: "api"},
+		`Bearer realm="api", error="invalid_token", error_description="the token has expired"`: {Realm: "api", Code: InvalidToken, Description: "the token has expired"},
+		`Bearer error="insufficient_scope", scope="a b"`:                                       {Code: InsufficientScope, Scope: "a b"},
+		`Bearer error_description="ab"`:                                                        {Description: "\"a\r\n\\b\u00e9\x00"},
+	} {
+		if got := c.Header().Get("WWW-Authenticate"); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func FuzzToken(f *testing.F) {
+	f.Add(`a=b; t="x"`, "Bearer x", "q=x", "t")
+	f.Add(";;=;", "Bearer", "%", "")
+	f.Add("t=\x00", "\x7f x", "q=%00", "t")
+	f.Fuzz(func(t *testing.T, cookie, authorization, query, name string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header = http.Header{"Cookie": {cookie}, "Authorization": {authorization}}
+		r.URL.RawQuery = query
+		for _, s := range []Sources{{}, {Cookie: name}, {Query: name}, {name, "Authorization", name}} {
+			token, ok := s.Token(r)
+			if ok != (token != "") {
+				t.Fatalf("%q, %v", token, ok)
+			}
+			if s == (Sources{}) && strings.Contains(token, " ") {
+				t.Fatalf("%q has a space", token)
+			}
+		}
+		if s := (Challenge{Description: cookie}).String(); strings.ContainsAny(s, "\r\n\\\x00") {
+			t.Fatalf("%q splits a header", s)
+		}
+	})
+}
+
+func ExampleSources() {
+	s := Sources{Cookie: "session", Header: "Authorization"}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "bearer abc")
+	fmt.Println(s.Token(r))
+	r.AddCookie(&http.Cookie{Name: "session", Value: "xyz"})
+	fmt.Println(s.Token(r))
+	fmt.Println(Challenge{Realm: "orders", Code: InvalidToken, Description: "the token has expired"})
+	// Output:
+	// abc true
+	// xyz true
+	// Bearer realm="orders", error="invalid_token", error_description="the token has expired"
+}
