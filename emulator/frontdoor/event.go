@@ -63,17 +63,18 @@ func newEvent2(r *http.Request, body []byte, in Arrival, path string) event2 {
 	prefix, _, _ := strings.Cut(domain, ".")
 	e.RequestContext = context2{
 		DomainName: domain, DomainPrefix: prefix, RequestID: in.RequestID,
-		Time: in.Time.UTC().Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: in.Time.UnixMilli(),
+		Time: logTime(in.Time), TimeEpoch: in.Time.UnixMilli(),
 		HTTP: http2{Method: r.Method, Path: path, Protocol: r.Proto, SourceIP: sourceIP(r), UserAgent: r.UserAgent()},
 	}
 	return e
 }
 
-func encode(e event2) ([]byte, error) {
+// encode leaves <, > and & as they are, as the gateways do.
+func encode(event any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(e); err != nil {
+	if err := enc.Encode(event); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
@@ -88,25 +89,13 @@ var hopByHop = []string{
 // headers are lower-cased, with repeated ones joined by a comma without a space,
 // without cookies and without what ends at the gateway.
 func headers(r *http.Request, length int, in Arrival) map[string]string {
-	m := make(map[string]string, len(r.Header)+5)
-	for name, values := range r.Header {
-		name = strings.ToLower(name)
-		if name != "cookie" && !slices.Contains(hopByHop, name) {
-			m[name] = strings.Join(values, ",")
-		}
-	}
+	lists := lowered(r, func(name string) bool { return name == "cookie" || slices.Contains(hopByHop, name) })
+	lists["x-forwarded-for"] = []string{forwarded(lists["x-forwarded-for"], r)}
+	m := joined(lists)
 	m["host"] = r.Host
 	m["content-length"] = strconv.Itoa(length)
 	m["x-amzn-trace-id"] = in.TraceID
-	client := sourceIP(r)
-	if before := m["x-forwarded-for"]; before != "" {
-		client = before + ", " + client
-	}
-	m["x-forwarded-for"] = client
-	m["x-forwarded-proto"] = "http"
-	if r.TLS != nil {
-		m["x-forwarded-proto"] = "https"
-	}
+	m["x-forwarded-proto"] = scheme(r)
 	m["x-forwarded-port"] = port(r)
 	return m
 }

@@ -1,5 +1,6 @@
 // Package frontdoor turns HTTP requests into the events that a function gets
-// behind API Gateway or a function URL, and its results into HTTP responses.
+// behind API Gateway, a function URL, a load balancer or VPC Lattice, and its
+// results into HTTP responses.
 //
 // A function never sees HTTP. It sees JSON in which a gateway has lower-cased
 // the header names, joined repeated ones with commas, moved the cookies away,
@@ -7,8 +8,9 @@
 // by rules as particular. Code that is tried with curl against a plain web server
 // meets these rules first in production. With this handler it meets them here.
 //
-// Each front door is a [Door]: [HTTPAPI] (payload format 2.0) and [FunctionURL]
-// (buffered and streamed). [New] puts one before a function:
+// Each front door is a [Door]: [RESTAPI], [HTTPAPI1] and [HTTPAPI] (payload
+// formats 1.0 and 2.0), [FunctionURL], [ALB] with single and multi-value headers,
+// [Lattice] with both event versions. [New] puts one before a function:
 //
 //	http.Handle("/", frontdoor.New(frontdoor.Config{Function: fn, Door: frontdoor.HTTPAPI{}}))
 //
@@ -38,7 +40,10 @@ type Arrival struct {
 	RequestID string
 	// TraceID is the X-Ray root, Root=1-…
 	TraceID string
-	Time    time.Time
+	// Accept is the request's header of that name, for a door whose answer depends
+	// on it.
+	Accept string
+	Time   time.Time
 }
 
 // Limits are a door's.
@@ -56,8 +61,8 @@ type Door interface {
 	Limits() Limits
 	// NewID makes a request id in this door's form.
 	NewID() string
-	// Event is the JSON of the request. The error is [ErrNoRoute], or says why
-	// there can be no event.
+	// Event is the JSON of the request. The error is [ErrNoRoute] or [ErrUpgrade],
+	// or says why there can be no event; only an [ErrLenient] comes beside one.
 	Event(r *http.Request, body []byte, in Arrival) ([]byte, error)
 	// Respond writes the function's result. [ErrLenient] says that it was written,
 	// and that its author should hear of something; [ErrBroken] that the response
@@ -72,6 +77,8 @@ type Door interface {
 var (
 	// ErrNoRoute: no route of the API fits.
 	ErrNoRoute = errors.New("frontdoor: no route fits the request")
+	// ErrUpgrade: the door does not switch protocols.
+	ErrUpgrade = errors.New("frontdoor: the request asks for another protocol")
 	// ErrTooLarge: the body is larger than the door or Lambda takes.
 	ErrTooLarge = errors.New("frontdoor: the request is too large")
 	// ErrTooSlow: the door did not wait any longer.
@@ -128,7 +135,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	door := h.cfg.Door
-	in := Arrival{RequestID: door.NewID(), TraceID: traceRoot(r), Time: h.cfg.Now()}
+	in := Arrival{RequestID: door.NewID(), TraceID: traceRoot(r), Accept: r.Header.Get("Accept"), Time: h.cfg.Now()}
 	result, err := h.invoke(w, r, in)
 	if err == nil {
 		err = h.respond(w, result, in)
@@ -157,7 +164,10 @@ func (h *Handler) invoke(w http.ResponseWriter, r *http.Request, in Arrival) (*r
 		return nil, fmt.Errorf("frontdoor: reading the request: %w", err)
 	}
 	payload, err := h.cfg.Door.Event(r, body, in)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLenient) && payload != nil:
+		h.cfg.Warn(in.RequestID, err)
+	case err != nil:
 		return nil, err
 	}
 	ctx := r.Context()

@@ -91,28 +91,32 @@ func respondStream(w http.ResponseWriter, result *runtimeapi.Response) error {
 		if err != nil {
 			return err
 		}
-		head = prelude
+		if head, err = readHead(prelude); err != nil {
+			return err
+		}
 	} else if _, err := in.Peek(1); err != nil && !errors.Is(err, io.EOF) {
 		return streamFailed(ErrFunction, err) // nothing was sent yet
 	} else if result.ContentType != "" {
 		head.header.Set("Content-Type", result.ContentType)
 	}
-	for name, values := range head.header {
-		w.Header()[name] = values
+	return head.stream(w, in)
+}
+
+// readHead reads a function URL's prelude.
+func readHead(prelude []byte) (*reply, error) {
+	var r result2
+	if err := json.Unmarshal(prelude, &r); err != nil {
+		return nil, fmt.Errorf("%w: the stream's prelude: %w", ErrMalformed, err)
 	}
-	w.WriteHeader(head.status)
-	if !bodyAllowed(head.status) {
-		_, _ = io.Copy(io.Discard, in)
-		return head.warning
+	if r.StatusCode == nil {
+		r.StatusCode = json.RawMessage("200")
 	}
-	if err := pass(w, in); err != nil {
-		return err
-	}
-	return head.warning
+	r.Body = nil
+	return r.reply()
 }
 
 // readPrelude reads the JSON before the eight zero bytes.
-func readPrelude(in *bufio.Reader) (*reply, error) {
+func readPrelude(in *bufio.Reader) ([]byte, error) {
 	var prelude []byte
 	for !bytes.HasSuffix(prelude, delimiter) {
 		c, err := in.ReadByte()
@@ -126,15 +130,7 @@ func readPrelude(in *bufio.Reader) (*reply, error) {
 			return nil, fmt.Errorf("%w: the stream's prelude has no end within %d bytes", ErrMalformed, maxPrelude)
 		}
 	}
-	var r result2
-	if err := json.Unmarshal(bytes.TrimSuffix(prelude, delimiter), &r); err != nil {
-		return nil, fmt.Errorf("%w: the stream's prelude: %w", ErrMalformed, err)
-	}
-	if r.StatusCode == nil {
-		r.StatusCode = json.RawMessage("200")
-	}
-	r.Body = nil
-	return r.reply()
+	return bytes.TrimSuffix(prelude, delimiter), nil
 }
 
 func streamFailed(kind, err error) error { return fmt.Errorf("%w: %w", kind, err) }

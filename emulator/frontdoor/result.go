@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,6 +19,26 @@ type reply struct {
 	header  http.Header
 	body    []byte
 	warning error // understood, but only by leniency
+
+	// keep is the name under which a header is passed on, or "" to drop it.
+	keep func(name string) string
+}
+
+func newReply() *reply { return &reply{header: http.Header{}, keep: passed} }
+
+// passed drops what ends at a proxy, and nothing else.
+func passed(name string) string {
+	if dropped(name) {
+		return ""
+	}
+	return name
+}
+
+// warn keeps the first warning.
+func (out *reply) warn(format string, args ...any) {
+	if out.warning == nil {
+		out.warning = fmt.Errorf("%w: "+format, append([]any{ErrLenient}, args...)...)
+	}
 }
 
 // result2 is the long form of a result in payload format 2.0. Other keys, also
@@ -59,7 +81,7 @@ func inferred(payload []byte, unquote bool) *reply {
 }
 
 func (r *result2) reply() (*reply, error) {
-	out := &reply{header: http.Header{}}
+	out := newReply()
 	if err := out.setStatus(r.StatusCode); err != nil {
 		return nil, err
 	}
@@ -107,25 +129,40 @@ func (out *reply) setStatus(raw json.RawMessage) error {
 // setHeaders takes strings, numbers and booleans.
 func (out *reply) setHeaders(headers map[string]json.RawMessage) error {
 	for name, raw := range headers {
-		var value any
-		if err := json.Unmarshal(raw, &value); err != nil {
+		text, ok, err := scalar(raw)
+		if err != nil {
 			return fmt.Errorf("%w: header %q: %w", ErrMalformed, name, err)
 		}
-		text, ok := value.(string)
-		switch value.(type) {
-		case float64, bool:
-			text, ok = string(raw), true
-		case nil:
-			continue
-		}
-		if !ok {
-			return fmt.Errorf("%w: header %q is neither a string nor a number; lists go into multiValueHeaders, which only REST APIs and load balancers read", ErrMalformed, name)
-		}
-		if !dropped(name) {
-			out.header.Set(name, oneLine(text))
+		if as := out.keep(name); ok && as != "" {
+			out.put(as, text)
 		}
 	}
 	return nil
+}
+
+// put sets a header, in place of one whose spelling differs.
+func (out *reply) put(name string, values ...string) {
+	for i, v := range values {
+		values[i] = oneLine(v)
+	}
+	out.header[http.CanonicalHeaderKey(name)] = values
+}
+
+// scalar is the text of a header's value; ok is false for null.
+func scalar(raw json.RawMessage) (text string, ok bool, err error) {
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return "", false, err
+	}
+	switch v := value.(type) {
+	case string:
+		return v, true, nil
+	case float64, bool:
+		return string(raw), true, nil
+	case nil:
+		return "", false, nil
+	}
+	return "", false, errors.New("its value is neither a string nor a number; lists go into multiValueHeaders, which only REST APIs, format 1.0 and load balancers read")
 }
 
 // dropped says whether a gateway takes the header away: what ends at a proxy,
@@ -161,6 +198,22 @@ func (out *reply) write(w http.ResponseWriter) error {
 	return out.warning
 }
 
+// stream sends the head, and then the body as it comes.
+func (out *reply) stream(w http.ResponseWriter, body io.Reader) error {
+	for name, values := range out.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(out.status)
+	if !bodyAllowed(out.status) {
+		_, _ = io.Copy(io.Discard, body)
+		return out.warning
+	}
+	if err := pass(w, body); err != nil {
+		return err
+	}
+	return out.warning
+}
+
 func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
@@ -168,8 +221,12 @@ func bodyAllowed(status int) bool {
 // message writes a gateway's own answer.
 func message(w http.ResponseWriter, status int, text string) {
 	body, _ := json.Marshal(map[string]string{"message": text})
-	w.Header().Set("Content-Type", "application/json")
+	page(w, status, "application/json", string(body))
+}
+
+func page(w http.ResponseWriter, status int, contentType, body string) {
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	_, _ = io.WriteString(w, body)
 }

@@ -1,0 +1,139 @@
+package frontdoor
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// fields are a result's, by their exact names: encoding/json alone would take
+// StatusCode for statusCode, and no gateway does.
+type fields map[string]json.RawMessage
+
+// readFields reads an object. known are the only names allowed; nil allows any.
+func readFields(payload []byte, known []string) (fields, error) {
+	var f fields
+	if err := json.Unmarshal(payload, &f); err != nil || f == nil {
+		return nil, fmt.Errorf("%w: it is not an object with a statusCode", ErrMalformed)
+	}
+	if known != nil {
+		for name := range f {
+			if !slices.Contains(known, name) {
+				return nil, fmt.Errorf("%w: it has %q, and only %s are allowed", ErrMalformed, name, strings.Join(known, ", "))
+			}
+		}
+	}
+	return f, nil
+}
+
+// status begins a reply. A missing status is malformed.
+func (f fields) status() (*reply, error) {
+	out := newReply()
+	raw := f["statusCode"]
+	if raw == nil || string(raw) == "null" {
+		return nil, fmt.Errorf("%w: it has no statusCode", ErrMalformed)
+	}
+	return out, out.setStatus(raw)
+}
+
+// setHeaders reads headers: one value for each name.
+func (f fields) setHeaders(out *reply) error {
+	var headers map[string]json.RawMessage
+	if err := f.read("headers", &headers); err != nil {
+		return err
+	}
+	return out.setHeaders(headers)
+}
+
+// setMultiValue reads multiValueHeaders: a list for each name.
+func (f fields) setMultiValue(out *reply) error {
+	var headers map[string][]json.RawMessage
+	if err := f.read("multiValueHeaders", &headers); err != nil {
+		return err
+	}
+	for name, list := range headers {
+		var values []string
+		for _, raw := range list {
+			text, ok, err := scalar(raw)
+			if err != nil {
+				return fmt.Errorf("%w: header %q: %w", ErrMalformed, name, err)
+			}
+			if ok {
+				values = append(values, text)
+			}
+		}
+		if as := out.keep(name); as != "" && len(values) > 0 {
+			out.put(as, values...)
+		}
+	}
+	return nil
+}
+
+// setMerged reads both; multiValueHeaders wins on a name that both have.
+func (f fields) setMerged(out *reply) error {
+	if err := f.setHeaders(out); err != nil {
+		return err
+	}
+	return f.setMultiValue(out)
+}
+
+func (f fields) setCookies(out *reply) error {
+	var cookies []string
+	if err := f.read("cookies", &cookies); err != nil {
+		return err
+	}
+	for _, c := range cookies {
+		out.header.Add("Set-Cookie", oneLine(c))
+	}
+	return nil
+}
+
+// setBody reads the body; decode says that the door decodes base64.
+func (f fields) setBody(out *reply, decode bool) error {
+	var body *string
+	var encoded bool
+	if err := f.read("body", &body); err != nil {
+		return err
+	}
+	if err := f.read("isBase64Encoded", &encoded); err != nil {
+		return err
+	}
+	switch {
+	case body == nil:
+	case !encoded:
+		out.body = []byte(*body)
+	case !decode:
+		out.body = []byte(*body)
+		out.warn("isBase64Encoded is true, and the body is sent as base64: the client's first Accept type is not one of the API's binary media types")
+	default:
+		data, err := base64.StdEncoding.DecodeString(*body)
+		if err != nil {
+			return fmt.Errorf("%w: isBase64Encoded is true, and the body is not base64: %w", ErrMalformed, err)
+		}
+		out.body = data
+	}
+	return nil
+}
+
+// checkDescription warns of a statusDescription that is not "200 OK".
+func (f fields) checkDescription(out *reply) {
+	var text string
+	if f["statusDescription"] == nil || json.Unmarshal(f["statusDescription"], &text) != nil {
+		return
+	}
+	if !strings.HasPrefix(text, fmt.Sprintf("%d ", out.status)) {
+		out.warn("statusDescription is %q; write the code and the reason, such as \"200 OK\"", text)
+	}
+}
+
+func (f fields) read(name string, into any) error {
+	if f[name] == nil {
+		return nil
+	}
+	if err := json.Unmarshal(f[name], into); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+	}
+	return nil
+}
