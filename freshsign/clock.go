@@ -87,5 +87,23 @@ func (e *engine) look() moment {
 	return now
 }
 
+// waited says how sure it is that something grew so old by waiting, as far as the clocks of this process tell between
+// two looks. A wait that only one of them saw is a freeze that stopped the other, or a step of the wall clock. Without
+// looks, nothing speaks against it.
+func waited(from, to moment, age time.Duration) Confidence {
+	if from.wall.IsZero() || to.wall.IsZero() {
+		return Likely
+	}
+	least := max(age-noSkew, clockSlack) // a wait leads into the past only
+	wall, mono := to.wall.Sub(from.wall) >= least, to.mono-from.mono >= least
+	switch {
+	case age < 0 || !wall && !mono:
+		return Possible
+	case wall && mono:
+		return Certain
+	}
+	return Likely
+}
+
 // strong is the least age that counts as evidence: below it, a rejection has another cause.
 func (e *engine) strong() time.Duration { return e.Window / 5 * 4 }

@@ -52,6 +52,35 @@ func TestTheClocksDisagreeBeyondASecond(t *testing.T) {
 	}
 }
 
+func TestAWaitIsCertainIfBothClocksSawIt(t *testing.T) {
+	const sec, tick = time.Second, time.Nanosecond
+	for _, c := range []struct {
+		age, wall, mono time.Duration
+		want            Confidence
+	}{
+		{360 * sec, 330 * sec, 330 * sec, Certain}, // half a minute may be the clocks' difference
+		{360 * sec, 330*sec - tick, 330 * sec, Likely},
+		{360 * sec, 330 * sec, 330*sec - tick, Likely},
+		{360 * sec, 330*sec - tick, 330*sec - tick, Possible},
+		{31 * sec, sec, sec, Certain},
+		{31*sec + tick, sec, sec, Possible},
+		{0, sec, sec, Certain}, // less than a second is no wait
+		{0, sec - tick, sec, Likely},
+		{0, sec, sec - tick, Likely},
+		{0, sec - tick, sec - tick, Possible},
+		{-tick, 360 * sec, 360 * sec, Possible}, // nothing grows younger
+	} {
+		from := moment{wall: start, mono: time.Hour}
+		to := moment{wall: start.Add(c.wall), mono: time.Hour + c.mono}
+		if got := waited(from, to, c.age); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+		if waited(moment{}, to, c.age) != Likely || waited(from, moment{}, c.age) != Likely {
+			t.Error("without looks nobody is certain, and nothing speaks against it")
+		}
+	}
+}
+
 func TestALookThatComesLateChangesNothing(t *testing.T) {
 	v := newVirtual()
 	e := newEngine(Config{Clock: v.read})

@@ -121,23 +121,27 @@ func (c *call) describe(ctx context.Context, v evidence, cause Cause, sure Confi
 }
 
 // explain tells a wrong clock from a wait, when the age is beyond doubt. The clock is to blame if it accounts for most
-// of the age; and it is the offset that is to blame if the clock would have been right without.
+// of the age; and it is the offset that is to blame if the clock would have been right without. What no clock accounts
+// for is the service's word alone.
 func (c *call) explain(ctx context.Context, v evidence) Incident {
-	if !c.x.trusted() {
-		return c.describe(ctx, v, FreezeGap, Likely)
-	}
 	age, _ := v.age()
-	found := c.x.skew()
-	switch byClock := found - c.sig.at.offset; {
-	case 2*byClock.Abs() < age.Abs():
-		return c.describe(ctx, v, FreezeGap, Certain)
-	case found == 0:
-		return c.describe(ctx, v, PoisonedSkew, Certain)
-	default:
-		i := c.describe(ctx, v, RealSkew, Certain)
-		i.Offset = found
-		return i
+	applied, found := c.sig.at.offset, c.x.skew()
+	wait, sure := waited(c.sig.at, c.x.end, age), Certain
+	switch {
+	case c.x.trusted() && 2*(found-applied).Abs() < age.Abs():
+		return c.describe(ctx, v, FreezeGap, wait)
+	case c.x.trusted():
+	case wait > Possible:
+		return c.describe(ctx, v, FreezeGap, wait)
+	default: // too slow to measure the clock, and too fast to be the wait
+		found, sure = skewed(age+applied), Likely
 	}
+	if found == 0 {
+		return c.describe(ctx, v, PoisonedSkew, sure)
+	}
+	i := c.describe(ctx, v, RealSkew, sure)
+	i.Offset = found
+	return i
 }
 
 // prepare does what the next pass needs: a rewound body, the right time, living credentials.

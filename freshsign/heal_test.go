@@ -66,7 +66,7 @@ func TestAFreezeInTheKernelIsHealedWithAnyRetryer(t *testing.T) {
 			g := newRig()
 			g.wire.write = g.freeze(6 * time.Minute)
 			g.wants(t, g.get(opt), 2, FreezeGap, Healed)
-			if i := g.incidents[0]; i.Age != 6*time.Minute || i.Confidence != Likely && i.Confidence != Certain || i.RequestID != "req-1" || i.Pass != 1 ||
+			if i := g.incidents[0]; i.Age != 6*time.Minute || i.Confidence != Certain || i.RequestID != "req-1" || i.Pass != 1 ||
 				i.Service != "Secrets Manager" || i.Operation != "GetSecretValue" || i.Region != "eu-central-1" || !i.SignedAt.Equal(start) ||
 				!i.SentAt.Equal(start) || !i.ServerTime.Equal(start.Add(6*time.Minute)) {
 				t.Errorf("%+v", i)
@@ -130,6 +130,45 @@ func TestRenewingIsAnIncidentFromFourMinutesOn(t *testing.T) {
 		if err := g.get(); err != nil || len(g.incidents) != want {
 			t.Errorf("%v: %d incidents, error %v", d, len(g.incidents), err)
 		}
+	}
+}
+
+func TestWhatWasCaughtInTimeIsAsSureAsItsClocks(t *testing.T) {
+	const min = time.Minute
+	for _, c := range []struct {
+		wall, mono time.Duration
+		cause      Cause
+		sure       Confidence
+		offset     time.Duration
+	}{
+		{6 * min, 6 * min, FreezeGap, Certain, 0},
+		{6 * min, 0, FreezeGap, Likely, 0}, // a freeze that stopped one clock, or a clock that was set
+		{0, 6 * min, FreezeGap, Likely, 0},
+		{-6 * min, 0, RealSkew, Likely, -6 * min}, // the clock was ahead, and was set back
+	} {
+		g := newRig()
+		dial := once(func() { g.clock.move(c.wall, c.mono) })
+		g.wire.dial = func() error { dial(); return nil }
+		g.wants(t, g.get(), 1, c.cause, Resigned)
+		if i := g.incidents[0]; i.Confidence != c.sure || i.Offset != c.offset || i.Age != c.wall || !i.SignedAt.Equal(start) ||
+			!i.SentAt.Equal(start.Add(c.wall)) || i.EpochAtSend != i.EpochAtSign+map[bool]uint64{true: 1}[c.wall != c.mono] {
+			t.Errorf("%+v: %+v", c, i)
+		}
+	}
+}
+
+// The service says that a good signature is old, as AWS rarely does: it is signed again, but nothing here proves a freeze.
+func TestAGoodSignatureThatIsRejectedIsHealedAndNobodyIsCertain(t *testing.T) {
+	g := newRig()
+	g.service.reply = func(n int, _ *http.Request) *answer {
+		if n == 1 {
+			return failure(400, "InvalidSignatureException", "Signature expired: 20261124T100000Z is now earlier than 20261124T100001Z (20261124T100501Z - 5 min.)")
+		}
+		return nil
+	}
+	g.wants(t, g.get(), 2, FreezeGap, Healed)
+	if i := g.incidents[0]; i.Confidence != Possible || i.Age != 5*time.Minute+time.Second {
+		t.Errorf("%+v", i)
 	}
 }
 
@@ -301,6 +340,13 @@ func TestAWaitingResponseIsRefusedFromHalfAMinuteOn(t *testing.T) {
 		if err := g.get(); err != nil || len(g.incidents) != want {
 			t.Errorf("%v: %v, error %v", d, g.incidents, err)
 		}
+	}
+	// A slow answer by a clock that is wrong suggests the truth, and is not believed either; but then nobody is certain.
+	g := newRig()
+	g.service.now = func() time.Time { w, _ := g.clock.read(); return w.Add(-3 * time.Minute) }
+	g.wire.read = g.freeze(6 * time.Second)
+	if err := g.get(); err != nil || len(g.incidents) != 1 || g.incidents[0].Confidence != Possible || g.incidents[0].Outcome != Refused {
+		t.Errorf("%v, error %v", g.incidents, err)
 	}
 }
 

@@ -30,8 +30,8 @@ func (c Cause) String() string { return name(causeNames[:], int(c)) }
 type Confidence int
 
 const (
-	Possible Confidence = iota + 1 // nothing contradicts it
-	Likely                         // the evidence points there
+	Possible Confidence = iota + 1 // the service said so, and nothing here confirms it
+	Likely                         // the evidence points there, or one of the two clocks in this process saw it
 	Certain                        // measured by both clocks in this process, or said by the service
 )
 
@@ -95,6 +95,9 @@ func (i Incident) why() string {
 	const sec = time.Second
 	switch i.Cause {
 	case FreezeGap:
+		if i.Confidence == Possible {
+			return fmt.Sprintf("freeze gap: the service found the signature %v old, but no clock in this process saw it wait; the service's own may have been wrong for a moment", i.Age.Round(sec))
+		}
 		return fmt.Sprintf("freeze gap: the signature was %v old because the process or the network stood still between signing and arrival", i.Age.Round(sec))
 	case PoisonedSkew:
 		if i.Outcome == Refused {
@@ -133,6 +136,18 @@ func (c *call) incident(ctx context.Context, cause Cause, sure Confidence, outco
 		Region:    c.sig.region,
 		Pass:      c.pass + 1,
 	}
+}
+
+// caught describes a signature that grew old before it was sent, or that a clock made which was set back since.
+func (c *call) caught(ctx context.Context, signed, now moment) Incident {
+	age := now.wall.Sub(signed.wall)
+	i := c.incident(ctx, FreezeGap, waited(signed, now, age), Resigned)
+	if age < 0 {
+		i.Cause, i.Confidence, i.Offset = RealSkew, Likely, age
+	}
+	i.SignedAt, i.SentAt, i.Age = signed.service(), now.wall, age
+	i.EpochAtSign, i.EpochAtSend = signed.epoch, now.epoch
+	return i
 }
 
 // report tells the callback and the log.

@@ -21,12 +21,14 @@ type exchange struct {
 func (x exchange) wall() time.Duration { return x.end.wall.Sub(x.start.wall) }
 
 // skew is the offset that the exchange suggests: the service's clock minus ours in the middle of the exchange.
-func (x exchange) skew() time.Duration {
-	s := x.date.Sub(x.start.wall.Add(x.wall() / 2))
-	if s.Abs() < noSkew {
+func (x exchange) skew() time.Duration { return skewed(x.date.Sub(x.start.wall.Add(x.wall() / 2))) }
+
+// skewed is a difference of clocks, or zero if it is none to speak of.
+func skewed(d time.Duration) time.Duration {
+	if d.Abs() < noSkew {
 		return 0
 	}
-	return s
+	return d
 }
 
 // trusted reports whether the exchange measures the clock at all. A process that was frozen while the response lay in

@@ -99,9 +99,7 @@ func (s *sending) gotConn(info httptrace.GotConnInfo) {
 			return
 		}
 		if age := now.wall.Sub(old.at.wall); age.Abs() >= c.engine.strong() || now.epoch != old.at.epoch {
-			s.renewed = c.incident(s.req.Context(), FreezeGap, Certain, Resigned)
-			s.renewed.SignedAt, s.renewed.SentAt, s.renewed.Age = old.at.service(), now.wall, age
-			s.renewed.EpochAtSign, s.renewed.EpochAtSend = old.at.epoch, now.epoch
+			s.renewed = c.caught(s.req.Context(), old.at, now)
 		}
 	}
 }
@@ -131,7 +129,7 @@ func (s *sending) received(resp *http.Response) {
 	}
 	c.engine.learn(x, false)
 	if late := x.date.Sub(x.end.wall); !x.date.IsZero() && !x.trusted() && late.Abs() >= noSkew {
-		i := c.incident(s.req.Context(), PoisonedSkew, Certain, Refused)
+		i := c.incident(s.req.Context(), PoisonedSkew, waited(x.start, x.end, -late), Refused)
 		i.SentAt, i.ServerTime, i.Offset, i.EpochAtSend = x.start.wall, x.date, late, x.end.epoch
 		c.engine.report(s.req.Context(), i)
 	}
