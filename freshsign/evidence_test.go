@@ -205,7 +205,7 @@ func TestEveryWordIsSpelled(t *testing.T) {
 		}
 	}
 	base.Cause, base.Confidence = FreezeGap, Possible
-	if got := base.String(); got != "S O: freeze gap: the service found the signature 6m0s old, but no clock in this process saw it wait; the service's own may have been wrong for a moment; healed (possible)" {
+	if got := base.String(); got != "S O: freeze gap: the service found the signature 6m0s old, but no clock in this process saw it wait: the machine stood still with its clocks, or the service was wrong for a moment; healed (possible)" {
 		t.Error(got)
 	}
 	base.Cause, base.Confidence, base.Outcome = PoisonedSkew, Certain, Refused

@@ -96,7 +96,7 @@ func (i Incident) why() string {
 	switch i.Cause {
 	case FreezeGap:
 		if i.Confidence == Possible {
-			return fmt.Sprintf("freeze gap: the service found the signature %v old, but no clock in this process saw it wait; the service's own may have been wrong for a moment", i.Age.Round(sec))
+			return fmt.Sprintf("freeze gap: the service found the signature %v old, but no clock in this process saw it wait: the machine stood still with its clocks, or the service was wrong for a moment", i.Age.Round(sec))
 		}
 		return fmt.Sprintf("freeze gap: the signature was %v old because the process or the network stood still between signing and arrival", i.Age.Round(sec))
 	case PoisonedSkew:

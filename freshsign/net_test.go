@@ -2,6 +2,7 @@ package freshsign
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -143,6 +144,88 @@ func TestAReplayByTheTransportIsSignedAgain(t *testing.T) {
 			t.Errorf("the replay was signed %v ago", age)
 		}
 	})
+}
+
+// A request is on its way for six minutes while the server says goodbye to its HTTP/2 connection (GOAWAY). It was never
+// looked at, so it is sent again on another connection: a GET by net/http itself, a POST with its body by the SDK's
+// loop. Either way it is signed again, and the old bytes, which arrive last, are of no account.
+func TestARequestThatMeetsAGOAWAYIsSentAgainWithAFreshSignature(t *testing.T) {
+	get := func(cfg aws.Config) error {
+		out, err := s3.NewFromConfig(cfg, func(o *s3.Options) { o.Retryer = aws.NopRetryer{}; o.UsePathStyle = true }).
+			GetObject(context.Background(), &s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("k")})
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, out.Body)
+		return errors.Join(err, out.Body.Close())
+	}
+	post := func(cfg aws.Config) error {
+		_, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(context.Background(), getInput)
+		return err
+	}
+	for name, caught := range map[string]func(aws.Config) error{"GET": get, "POST": post} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(false, true)
+				defer l.close()
+				var dialed []*lateReader
+				tr := l.transport()
+				defer tr.CloseIdleConnections()
+				tr.DialContext = func(context.Context, string, string) (net.Conn, error) {
+					a, b := pipe()
+					late := &lateReader{Conn: b}
+					dialed = append(dialed, late)
+					l.listener.conns <- late
+					return a, nil
+				}
+				cfg := l.config(tr)
+				l.service.reply = func(n int, _ *http.Request) *answer {
+					if n > 1 {
+						return nil
+					}
+					dialed[0].by.Store(int64(6*time.Minute + time.Second/2)) // what is written from now on
+					time.Sleep(6 * time.Minute)
+					return &answer{status: 200, body: okBody, header: http.Header{"Connection": {"close"}}} // is GOAWAY in HTTP/2
+				}
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if err := post(cfg); err != nil {
+						t.Errorf("the request that was answered: %v", err)
+					}
+				})
+				time.Sleep(time.Second) // its handler is at work
+				began := l.now()
+				wg.Go(func() {
+					if err := caught(cfg); err != nil {
+						t.Errorf("the request that was caught: %v", err)
+					}
+				})
+				wg.Wait()
+				if n, rejects := l.service.counts(); len(dialed) != 2 || n != 2 || rejects != 0 {
+					t.Errorf("%d connections, %d requests, %d rejected", len(dialed), n, rejects)
+				}
+				if wait := l.service.last.Sub(began); wait < 6*time.Minute-2*time.Second {
+					t.Errorf("the request that arrived was signed %v after it was made, so it did not meet the GOAWAY", wait)
+				}
+				time.Sleep(time.Minute) // the old bytes arrive, and the connection ends
+				if n, _ := l.service.counts(); n != 2 {
+					t.Errorf("the old bytes made %d requests", n)
+				}
+			})
+		})
+	}
+}
+
+// A lateReader is a server's end of a connection on which bytes need their time.
+type lateReader struct {
+	net.Conn
+	by atomic.Int64
+}
+
+func (c *lateReader) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	time.Sleep(time.Duration(c.by.Swap(0)))
+	return n, err
 }
 
 // The same request given twice to a transport, by a client that retries below the signer: old bytes never leave.
