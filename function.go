@@ -54,7 +54,7 @@ func New[E, R any](h func(context.Context, E) (R, error), mw ...Middleware) (*Fu
 	f := &Function{event: reflect.TypeFor[E](), result: reflect.TypeFor[R](), clock: lastSeen{now: clocks()}}
 	f.decode = func(payload []byte) (any, error) {
 		event := new(E)
-		if err := json.Unmarshal(payload, event); err != nil {
+		if err := decodeEvent(payload, event); err != nil {
 			return event, &DecodeError{Event: f.event, Err: err}
 		}
 		return event, nil
@@ -120,8 +120,16 @@ type delivery[E any] struct {
 // UnmarshalJSON implements json.Unmarshaler. It never fails.
 func (d *delivery[E]) UnmarshalJSON(b []byte) error {
 	d.payload = bytes.Clone(b) // the decoder owns b
-	d.err = json.Unmarshal(d.payload, &d.event)
+	d.err = decodeEvent(d.payload, &d.event)
 	return nil
+}
+
+// decodeEvent decodes a payload into event, a *E.
+func decodeEvent(payload []byte, event any) error {
+	if d, ok := event.(EventDecoder); ok {
+		return d.DecodeEvent(payload)
+	}
+	return json.Unmarshal(payload, event)
 }
 
 // assemble wraps h in mw and collects what the middlewares can do besides.
@@ -246,6 +254,9 @@ func (f *Function) encode(result any) (io.Reader, error) {
 		return stream(reader), nil
 	}
 	out := resultPool.Get().(*jsonResult)
+	if a, ok := v.(ResultAppender); ok {
+		return out.appended(a)
+	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
@@ -276,6 +287,17 @@ func (b *jsonResult) Truncate(n int)              { b.buf.Truncate(n) }
 func (b *jsonResult) Write(p []byte) (int, error) { return b.buf.Write(p) }
 func (b *jsonResult) Read(p []byte) (int, error)  { return b.buf.Read(p) }
 func (b *jsonResult) ContentType() string         { return "application/json" }
+
+// appended fills b with a result that encodes itself.
+func (b *jsonResult) appended(a ResultAppender) (io.Reader, error) {
+	text, err := a.AppendJSON(b.buf.AvailableBuffer())
+	if err != nil {
+		_ = b.Close()
+		return nil, fmt.Errorf("middy: the handler's result does not encode to JSON: %w", err)
+	}
+	_, _ = b.buf.Write(text)
+	return b, nil
+}
 
 func (b *jsonResult) Close() error {
 	const keep = 1 << 20 // a rare huge result should not stay for ever

@@ -76,6 +76,22 @@ type (
 	Permitter interface{ Permissions() []Permission }
 )
 
+// An event or a result may know its own JSON. Both are for types on the path of
+// every invocation; encoding/json is right for the others.
+type (
+	// An EventDecoder is an event type whose pointer decodes a whole payload, and
+	// refuses what is not JSON. It may keep the payload, and must not change it.
+	EventDecoder interface {
+		DecodeEvent(payload []byte) error
+	}
+
+	// A ResultAppender is a result type that appends its JSON to dst, without a
+	// newline, and returns the extended slice.
+	ResultAppender interface {
+		AppendJSON(dst []byte) ([]byte, error)
+	}
+)
+
 // wrapper is what combinators implement so that New sees what they carry.
 type wrapper interface{ Unwrap() Middleware }
 

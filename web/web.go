@@ -7,219 +7,127 @@
 //
 //	middy.Start(web.Handler(mux), store)
 //
-// This version serves HTTP API payload 2.0 and function URLs.
+// One binary serves every front door; the event tells which it was: API Gateway's
+// REST and HTTP APIs (payload 1.0 and 2.0), function URLs, Application Load
+// Balancers with and without multi-value headers, and VPC Lattice (V1 and V2).
+// [Stream] sends the response as it is written. [JSON] makes a handler from a
+// function over types. What an event says beyond HTTP is in [Event].
+//
+// Middlewares are func(http.Handler) http.Handler, each in its own package below
+// this one. They refuse with an [Error], which [WriteError] writes in the form of
+// the user's choice; problem details (RFC 9457) are the default.
 package web
 
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
-	"unicode/utf8"
 )
 
-// A Request is an event of an HTTP API (payload 2.0) or of a function URL:
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-type Request struct {
-	Version         string            `json:"version"`
-	RouteKey        string            `json:"routeKey"`
-	RawPath         string            `json:"rawPath"`
-	RawQueryString  string            `json:"rawQueryString"`
-	Cookies         []string          `json:"cookies,omitempty"`
-	Headers         map[string]string `json:"headers"`
-	PathParameters  map[string]string `json:"pathParameters,omitempty"`
-	StageVariables  map[string]string `json:"stageVariables,omitempty"`
-	Body            string            `json:"body,omitempty"`
-	IsBase64Encoded bool              `json:"isBase64Encoded"`
-	RequestContext  RequestContext    `json:"requestContext"`
-}
+// maxResponse is Lambda's limit of a buffered response in bytes:
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const maxResponse = 6<<20 + 100
 
-// RequestContext is what the front door knows of the request.
-type RequestContext struct {
-	AccountID  string         `json:"accountId"`
-	APIID      string         `json:"apiId"`
-	DomainName string         `json:"domainName"`
-	RequestID  string         `json:"requestId"`
-	RouteKey   string         `json:"routeKey"`
-	Stage      string         `json:"stage"`
-	Time       string         `json:"time"`
-	TimeEpoch  int64          `json:"timeEpoch"` // milliseconds
-	Authorizer map[string]any `json:"authorizer,omitempty"`
-	HTTP       struct {
-		Method    string `json:"method"`
-		Path      string `json:"path"`
-		Protocol  string `json:"protocol"`
-		SourceIP  string `json:"sourceIp"`
-		UserAgent string `json:"userAgent"`
-	} `json:"http"`
-}
-
-// A Response is the answer that the front door turns into HTTP.
-type Response struct {
-	StatusCode      int               `json:"statusCode"`
-	Headers         map[string]string `json:"headers,omitempty"`
-	Cookies         []string          `json:"cookies,omitempty"`
-	Body            string            `json:"body,omitempty"`
-	IsBase64Encoded bool              `json:"isBase64Encoded,omitempty"`
-}
-
-type eventKey struct{}
-
-// Event returns the event that r was made from.
-func Event(r *http.Request) (*Request, bool) {
-	e, ok := r.Context().Value(eventKey{}).(*Request)
-	return e, ok
-}
-
-// Handler returns a Lambda handler that serves with h. A body that says it is
-// base64 and is not is answered with 400; an event that is no HTTP event is an
-// error that says so.
+// Handler returns a Lambda handler that serves with h, for [middy.New] and
+// [middy.Start]. The response is sent when h has returned.
+//
+// What the client did wrong is answered with a 4xx. An event that no front door
+// has sent, and a response that Lambda would not take, are errors that say so.
+//
+// A panic of h goes to package middy, which reports it and ends the sandbox;
+// package problem turns it into a 500 instead.
 func Handler(h http.Handler) func(context.Context, Request) (Response, error) {
 	return func(ctx context.Context, e Request) (Response, error) {
-		if e.RequestContext.HTTP.Method == "" {
-			return Response{}, fmt.Errorf("web: the event has no requestContext.http.method: it is not from an HTTP API (payload 2.0) or a function URL; version is %q", e.Version)
+		if e.Door == 0 {
+			return Response{}, notHTTP(&e)
 		}
-		r, err := newRequest(ctx, &e)
-		if err != nil {
-			//nolint:nilerr // the client's mistake is its answer, not the function's failure
-			return Response{StatusCode: http.StatusBadRequest, Headers: map[string]string{"content-type": "text/plain; charset=utf-8"}, Body: err.Error()}, nil
+		w := &recorder{header: make(http.Header, 8), head: e.Method == http.MethodHead}
+		serve(ctx, h, w, &e)
+		resp := w.response(e.Door)
+		if len(resp.Body) > maxResponse {
+			return Response{}, fmt.Errorf("web: the response has %d bytes, and Lambda takes %d: stream it (web.Stream), or answer with a link to S3", len(resp.Body), maxResponse)
 		}
-		w := &recorder{header: http.Header{}}
-		h.ServeHTTP(w, r)
-		return w.response(r.Method), nil
+		return resp, nil
 	}
 }
 
-func newRequest(ctx context.Context, e *Request) (*http.Request, error) {
-	body := e.Body
-	if e.IsBase64Encoded {
-		b, err := base64.StdEncoding.DecodeString(body)
-		if err != nil {
-			return nil, fmt.Errorf("web: the request body is not the base64 that it is said to be")
-		}
-		body = string(b)
-	}
-	in := &e.RequestContext
-	u := &url.URL{Path: withoutStage(e.RawPath, in.Stage), RawQuery: e.RawQueryString}
-	r := &http.Request{
-		Method:        in.HTTP.Method,
-		URL:           u,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        make(http.Header, len(e.Headers)+1),
-		Body:          io.NopCloser(strings.NewReader(body)),
-		ContentLength: int64(len(body)),
-		Host:          in.DomainName,
-		RemoteAddr:    net.JoinHostPort(in.HTTP.SourceIP, "0"),
-		RequestURI:    u.RequestURI(),
-	}
-	for name, value := range e.Headers {
-		if strings.EqualFold(name, "host") {
-			r.Host = value // net/http keeps it out of the map
-			continue
-		}
-		r.Header.Set(name, value)
-	}
-	if len(e.Cookies) > 0 {
-		r.Header.Set("Cookie", strings.Join(e.Cookies, "; "))
-	}
-	for name, value := range e.PathParameters {
-		r.SetPathValue(name, value)
-	}
-	return r.WithContext(context.WithValue(ctx, eventKey{}, e)), nil
-}
-
-// withoutStage removes the stage that an HTTP API puts before the path, unless
-// it is $default.
-func withoutStage(path, stage string) string {
-	if stage == "" || stage == "$default" {
-		return path
-	}
-	rest, ok := strings.CutPrefix(path, "/"+stage)
-	if !ok || (rest != "" && rest[0] != '/') {
-		return path
-	}
-	if rest == "" {
-		return "/"
-	}
-	return rest
-}
-
-// recorder is the http.ResponseWriter of one invocation.
-type recorder struct {
-	header http.Header
-	sent   http.Header // the header as it was when the status was written
-	status int
-	body   []byte
-}
-
-func (w *recorder) Header() http.Header { return w.header }
-
-func (w *recorder) WriteHeader(status int) {
-	if w.status != 0 || status < 200 { // 1xx cannot be sent through Lambda
+// serve runs h, or answers what the event itself does wrong.
+func serve(ctx context.Context, h http.Handler, w http.ResponseWriter, e *Request) {
+	r, err := e.HTTPRequest(ctx)
+	if err != nil {
+		WriteError(w, r, err)
 		return
 	}
-	w.status, w.sent = status, w.header.Clone()
+	h.ServeHTTP(w, r)
 }
 
-func (w *recorder) Write(p []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	if !bodyAllowed(w.status) {
-		return 0, http.ErrBodyNotAllowed
-	}
-	w.body = append(w.body, p...)
-	return len(p), nil
+func notHTTP(e *Request) error {
+	return fmt.Errorf("web: the event is not from an HTTP front door that is known here (API Gateway, a function URL, ALB, VPC Lattice): it begins with %s", e.describe())
 }
 
-func bodyAllowed(status int) bool {
-	return status != http.StatusNoContent && status != http.StatusNotModified
-}
-
-func (w *recorder) response(method string) Response {
-	w.WriteHeader(http.StatusOK)
-	if len(w.body) > 0 && w.sent.Get("Content-Type") == "" {
-		w.sent.Set("Content-Type", http.DetectContentType(w.body))
-	}
-	resp := Response{StatusCode: w.status, Headers: make(map[string]string, len(w.sent))}
-	for name, values := range w.sent {
-		if name == "Set-Cookie" {
-			resp.Cookies = values
-			continue
+// EventHandler lets a handler over a type of aws-lambda-go's events package, or
+// one of your own, serve as an [http.Handler], so that the middlewares of this
+// module go around it unchanged. E must be the type of the door in use.
+//
+// It answers 501 to a request that came over HTTP: there is no event then.
+func EventHandler[E, R any](h func(context.Context, E) (R, error)) http.Handler {
+	return HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		e, ok := Event(r)
+		if !ok {
+			return &Error{Status: http.StatusNotImplemented, Detail: "this route answers to events of Lambda only"}
 		}
-		resp.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
-	}
-	switch {
-	case method == http.MethodHead || len(w.body) == 0:
-	case isText(w.sent, w.body):
-		resp.Body = string(w.body)
-	default:
-		resp.Body, resp.IsBase64Encoded = base64.StdEncoding.EncodeToString(w.body), true
-	}
-	return resp
+		var event E
+		if err := json.Unmarshal(e.Payload, &event); err != nil {
+			return fmt.Errorf("web: the %v event does not fit %T: %w", e.Door, event, err)
+		}
+		result, err := h(r.Context(), event)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(result)
+		if err != nil {
+			return fmt.Errorf("web: the result does not encode to JSON: %w", err)
+		}
+		return writeEventResponse(w, text)
+	})
 }
 
-// isText reports whether a body may travel as a JSON string.
-func isText(h http.Header, body []byte) bool {
-	if h.Get("Content-Encoding") != "" || !utf8.Valid(body) {
-		return false
+// writeEventResponse writes a response in any door's form.
+func writeEventResponse(w http.ResponseWriter, text []byte) error {
+	var resp struct {
+		StatusCode        int                 `json:"statusCode"`
+		Headers           map[string]string   `json:"headers"`
+		MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+		Cookies           []string            `json:"cookies"`
+		Body              string              `json:"body"`
+		IsBase64Encoded   bool                `json:"isBase64Encoded"`
 	}
-	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil {
-		return false
+	if err := json.Unmarshal(text, &resp); err != nil || resp.StatusCode == 0 {
+		return errors.Join(errors.New("web: the result has no statusCode: it is not the response of an HTTP front door"), err)
 	}
-	switch {
-	case strings.HasPrefix(t, "text/"), strings.HasSuffix(t, "+json"), strings.HasSuffix(t, "+xml"):
-		return true
+	body := []byte(resp.Body)
+	if resp.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(resp.Body); err != nil {
+			return fmt.Errorf("web: the result's body is not the base64 that it is said to be: %w", err)
+		}
 	}
-	switch t {
-	case "application/json", "application/xml", "application/javascript", "application/x-www-form-urlencoded":
-		return true
+	for name, value := range resp.Headers {
+		w.Header().Set(name, value)
 	}
-	return false
+	for name, values := range resp.MultiValueHeaders {
+		w.Header()[http.CanonicalHeaderKey(name)] = values
+	}
+	for _, cookie := range resp.Cookies {
+		w.Header().Add("Set-Cookie", cookie)
+	}
+	w.WriteHeader(resp.StatusCode)
+	if len(body) == 0 {
+		return nil
+	}
+	_, _ = w.Write(body) // the client has gone; there is nobody to tell
+	return nil
 }

@@ -1,167 +1,501 @@
-package web
+package web_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/gomiddy/middy"
+	"github.com/gomiddy/middy/web"
 )
 
-func event(t testing.TB, text string) Request {
-	t.Helper()
-	var e Request
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		t.Fatal(err)
-	}
-	return e
+// doors are the files of testdata/events: one request, as each door writes it.
+var doors = map[string]web.Door{
+	"rest": web.RESTAPI, "httpapi1": web.HTTPAPI1, "httpapi": web.HTTPAPI, "functionurl": web.FunctionURL,
+	"alb": web.ALB, "albmulti": web.ALBMulti, "lattice1": web.Lattice1, "lattice": web.Lattice,
 }
 
-const get = `{"version":"2.0","rawPath":%q,"rawQueryString":"a=1&b=2&a=3","cookies":["c=1","d=2"],
-"headers":{"host":"api.example.com","x-list":"1,2"},"pathParameters":{"id":"42"},
-"requestContext":{"domainName":"other","stage":%q,"http":{"method":"GET","sourceIp":"192.0.2.1"}}}`
+func payload(t testing.TB, door string) []byte {
+	t.Helper()
+	b, err := os.ReadFile("testdata/events/" + door + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
 
-func TestRequestReachesTheHandlerAsNetHTTPWouldHaveIt(t *testing.T) {
-	h := Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e, ok := Event(r)
-		fmt.Fprintln(w, r.Method, r.URL.Path, r.URL.Query()["a"], r.Host, r.RemoteAddr, r.Header.Get("Cookie"), r.Header.Get("X-List"), r.PathValue("id"), r.RequestURI, ok && e.Version == "2.0")
-	}))
-	for _, c := range []struct{ rule, path, stage, want string }{
-		{"default stage", "/orders/42", "$default", "GET /orders/42 [1 3] api.example.com 192.0.2.1:0 c=1; d=2 1,2 42 /orders/42?a=1&b=2&a=3 true\n"},
-		{"a named stage is no part of the path", "/prod/orders/42", "prod", "GET /orders/42 [1 3] api.example.com 192.0.2.1:0 c=1; d=2 1,2 42 /orders/42?a=1&b=2&a=3 true\n"},
-		{"nothing but the stage", "/prod", "prod", "GET / [1 3] api.example.com 192.0.2.1:0 c=1; d=2 1,2 42 /?a=1&b=2&a=3 true\n"},
-		{"a path that only looks like the stage", "/product", "prod", "GET /product [1 3] api.example.com 192.0.2.1:0 c=1; d=2 1,2 42 /product?a=1&b=2&a=3 true\n"},
-	} {
-		t.Run(c.rule, func(t *testing.T) {
-			resp, err := h(t.Context(), event(t, fmt.Sprintf(get, c.path, c.stage)))
-			if err != nil || resp.Body != c.want {
-				t.Fatalf("got %q, %v\nwant %q", resp.Body, err, c.want)
+// invoke runs payload through a whole function and returns the response's JSON.
+func invoke(t testing.TB, h http.Handler, payload []byte) map[string]any {
+	t.Helper()
+	f, err := middy.New(web.Handler(h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.Invoke(t.Context(), payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(out, &m); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	return m
+}
+
+// request captures what the handler gets.
+func request(t testing.TB, payload []byte) (r *http.Request, body string) {
+	t.Helper()
+	invoke(t, http.HandlerFunc(func(_ http.ResponseWriter, got *http.Request) {
+		b, err := io.ReadAll(got.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r, body = got, string(b)
+	}), payload)
+	if r == nil {
+		t.Fatal("the handler did not run")
+	}
+	return r, body
+}
+
+func TestOneRequestIsTheSameFromEveryDoor(t *testing.T) {
+	for name, door := range doors {
+		t.Run(name, func(t *testing.T) {
+			r, body := request(t, payload(t, name))
+			e, ok := web.Event(r)
+			if !ok || e.Door != door {
+				t.Fatalf("Event: %v, %v", e.Door, ok)
+			}
+			tags := []string{"x", "y&z"}
+			list := [][]string{{"1", "2"}, {"1,2"}}
+			if door == web.ALB { // keeps the last one only
+				tags, list = []string{"y&z"}, [][]string{{"2"}}
+			}
+			check := func(what string, got, want any) {
+				t.Helper()
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%s: got %q, want %q", what, got, want)
+				}
+			}
+			check("method", r.Method, "POST")
+			check("path", r.URL.Path, "/orders/a b")
+			check("escaped path", r.URL.EscapedPath(), "/orders/a%20b")
+			check("tag", r.URL.Query()["tag"], tags)
+			check("empty", r.URL.Query()["empty"], []string{""})
+			check("request URI begins", strings.HasPrefix(r.RequestURI, "/orders/a%20b?"), true)
+			check("host", r.Host, map[bool]string{true: "abc123.lambda-url.us-east-1.on.aws", false: "api.example.com"}[door == web.FunctionURL])
+			check("host in the map", r.Header["Host"], []string(nil))
+			check("body", body, `{"name":"Zoë"}`)
+			check("length", r.ContentLength, int64(len(body)))
+			check("client", r.RemoteAddr, "192.0.2.7:0")
+			check("type", r.Header.Get("Content-Type"), "application/json")
+			check("trace", r.Header.Get("X-Amzn-Trace-Id"), "Root=1-67891233-abcdef012345678912345678")
+			if got := r.Header["X-List"]; !slices.ContainsFunc(list, func(want []string) bool { return slices.Equal(got, want) }) {
+				t.Errorf("X-List: %q", got)
+			}
+			for name, value := range map[string]string{"session": "abc", "theme": "dark"} {
+				if c, err := r.Cookie(name); err != nil || c.Value != value {
+					t.Errorf("cookie %s: %v, %v", name, c, err)
+				}
+			}
+			if door <= web.HTTPAPI {
+				check("path value", r.PathValue("id"), "a b")
+				check("stage", e.Stage, "prod")
+				check("stage variables", e.StageVariables, map[string]string{"table": "orders"})
+				check("claims", e.Claims()["sub"], "user-1")
+				check("account", e.AccountID, "123456789012")
+				check("time", e.Time, time.UnixMilli(1773119783123).UTC())
 			}
 		})
 	}
 }
 
-func TestBody(t *testing.T) {
-	echo := Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b, _ := io.ReadAll(r.Body)
-		fmt.Fprintf(w, "%d %s", r.ContentLength, b)
-	}))
-	post := `{"body":%q,"isBase64Encoded":%v,"requestContext":{"http":{"method":"POST"}}}`
-	for _, c := range []struct {
-		rule, body string
-		encoded    bool
-		status     int
-		want       string
-	}{
-		{"plain", "ä", false, 200, "2 ä"},
-		{"base64", "aGk=", true, 200, "2 hi"},
-		{"not the base64 it is said to be", "%%", true, 400, "web: the request body is not the base64 that it is said to be"},
+func TestWhatOnlySomeDoorsSay(t *testing.T) {
+	event := func(name string) *web.Request {
+		r, _ := request(t, payload(t, name))
+		e, _ := web.Event(r)
+		return e
+	}
+	for _, c := range []struct{ rule, got, want string }{
+		{"a REST API names the resource", event("rest").Route, "/orders/{id}"},
+		{"an HTTP API names the route", event("httpapi").Route, "POST /orders/{id}"},
+		{"a function URL has one route", event("functionurl").Route, "$default"},
+		{"a REST API's request id is a UUID", event("rest").RequestID, "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"},
+		{"an HTTP API's request id is short", event("httpapi").RequestID, "JKJaXmPLvHcESHA="},
+		{"a REST API sends path parameters encoded", event("rest").PathParameters["id"], "a%20b"},
+		{"an HTTP API sends path parameters decoded", event("httpapi").PathParameters["id"], "a b"},
+		{"Lattice counts microseconds, in a string", event("lattice").Time.Format(time.RFC3339Nano), "2026-03-10T05:16:23.123456Z"},
+		{"the protocol is the client's", event("rest").Door.String(), "REST API"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			resp, err := echo(t.Context(), event(t, fmt.Sprintf(post, c.body, c.encoded)))
-			if err != nil || resp.StatusCode != c.status || resp.Body != c.want {
-				t.Fatalf("got %+v, %v", resp, err)
+			if c.got != c.want {
+				t.Errorf("got %q, want %q", c.got, c.want)
+			}
+		})
+	}
+	var identity struct{ Type, Principal string }
+	if err := event("lattice").Identity(&identity); err != nil || identity.Type != "AWS_IAM" {
+		t.Error(identity, err)
+	}
+	var wrong struct{ Claims int }
+	if err := event("rest").Authorizer(&wrong); err == nil || !strings.Contains(err.Error(), "requestContext.authorizer") {
+		t.Error("a wrong type for the authorizer:", err)
+	}
+	if c := event("alb").Claims(); c != nil {
+		t.Error("claims without an authorizer:", c)
+	}
+	var typed events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(event("httpapi").Payload, &typed); err != nil || typed.RequestContext.Authorizer.JWT.Claims["sub"] != "user-1" {
+		t.Error("the raw event does not fit aws-lambda-go's type:", err)
+	}
+}
+
+func TestRequestEdges(t *testing.T) {
+	for _, c := range []struct {
+		rule, event string
+		want        func(r *http.Request, body string) (got, want any)
+	}{
+		{"an empty query value keeps its name", `{"version":"2.0","rawPath":"/","rawQueryString":"a","requestContext":{"http":{"method":"GET"}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.URL.Query(), map[string][]string{"a": {""}} }},
+		{"encoded plus and space stay apart", `{"version":"2.0","rawPath":"/","rawQueryString":"a=1%2B2&b=1+2&c=1%202","requestContext":{"http":{"method":"GET"}}}`,
+			func(r *http.Request, _ string) (any, any) {
+				return r.URL.Query(), map[string][]string{"a": {"1+2"}, "b": {"1 2"}, "c": {"1 2"}}
+			}},
+		{"a decoded plus of a REST API is encoded again", `{"httpMethod":"GET","path":"/","multiValueQueryStringParameters":{"a":["1+2"],"ä&":["=#"]},"requestContext":{}}`,
+			func(r *http.Request, _ string) (any, any) {
+				return r.URL.Query(), map[string][]string{"a": {"1+2"}, "ä&": {"=#"}}
+			}},
+		{"an encoded slash of a greedy parameter stays one segment of the path", `{"httpMethod":"GET","path":"/files/a%2Fb","pathParameters":{"proxy":"a%2Fb"},"requestContext":{}}`,
+			func(r *http.Request, _ string) (any, any) {
+				return []string{r.URL.EscapedPath(), r.PathValue("proxy")}, []string{"/files/a%2Fb", "a/b"}
+			}},
+		{"a header in two cases is one header with two values", `{"httpMethod":"GET","path":"/","multiValueHeaders":{"X-A":["1"],"x-a":["2"]},"requestContext":{}}`,
+			func(r *http.Request, _ string) (any, any) { return r.Header["X-A"], []string{"1", "2"} }},
+		{"a comma inside a value is not a separator", `{"version":"2.0","rawPath":"/","headers":{"if-modified-since":"Mon, 01 Jan 2026 00:00:00 GMT"},"requestContext":{"http":{"method":"GET"}}}`,
+			func(r *http.Request, _ string) (any, any) {
+				return r.Header["If-Modified-Since"], []string{"Mon, 01 Jan 2026 00:00:00 GMT"}
+			}},
+		{"ALB does not decode, and we do not decode twice", `{"httpMethod":"GET","path":"/","queryStringParameters":{"a":"%2525"},"requestContext":{"elb":{}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.URL.Query().Get("a"), "%25" }},
+		{"an ALB health check is a request", `{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"GET","path":"/","queryStringParameters":{},"headers":{"user-agent":"ELB-HealthChecker/2.0"},"body":"","isBase64Encoded":false}`,
+			func(r *http.Request, _ string) (any, any) { return r.UserAgent(), "ELB-HealthChecker/2.0" }},
+		{"the client of a load balancer is what it saw, not what the client says", `{"httpMethod":"GET","path":"/","headers":{"x-forwarded-for":"10.0.0.1, 192.0.2.9"},"requestContext":{"elb":{}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.RemoteAddr, "192.0.2.9:0" }},
+		{"an IPv6 client", `{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"GET","sourceIp":"2001:db8::1"}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.RemoteAddr, "[2001:db8::1]:0" }},
+		{"nothing but the stage is the root", `{"version":"2.0","rawPath":"/prod","requestContext":{"stage":"prod","http":{"method":"GET"}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.URL.Path, "/" }},
+		{"a path that only begins like the stage", `{"version":"2.0","rawPath":"/product","requestContext":{"stage":"prod","http":{"method":"GET"}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.URL.Path, "/product" }},
+		{"a path that no URL can have is taken as it is", `{"httpMethod":"GET","path":"/100%","requestContext":{}}`,
+			func(r *http.Request, _ string) (any, any) { return r.URL.Path, "/100%" }},
+		{"without a path it is the root", `{"httpMethod":"GET","requestContext":{}}`,
+			func(r *http.Request, _ string) (any, any) { return r.URL.Path, "/" }},
+		{"nulls are absent", `{"httpMethod":"GET","path":"/","headers":null,"multiValueHeaders":null,"queryStringParameters":null,"multiValueQueryStringParameters":null,"pathParameters":null,"stageVariables":null,"body":null,"requestContext":{"authorizer":null,"identity":null}}`,
+			func(r *http.Request, body string) (any, any) {
+				return fmt.Sprint(len(r.Header), r.URL.RawQuery, body), "0"
+			}},
+		{"the version of HTTP is the client's", `{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"GET","protocol":"HTTP/2.0"}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.ProtoMajor, 2 }},
+		{"a query in Lattice's raw_path wins", `{"method":"GET","raw_path":"/a?b=1&b=2","query_string_parameters":{"b":"2"}}`,
+			func(r *http.Request, _ string) (any, any) { return r.URL.String(), "/a?b=1&b=2" }},
+		{"a JSON body that was not quoted, as people write test events", `{"httpMethod":"POST","path":"/","body":{"a": 1},"requestContext":{}}`,
+			func(_ *http.Request, body string) (any, any) { return body, `{"a": 1}` }},
+		{"a hop-by-hop transfer encoding is undone", `{"httpMethod":"POST","path":"/","headers":{"Transfer-Encoding":"chunked"},"requestContext":{}}`,
+			func(r *http.Request, _ string) (any, any) { return r.Header.Get("Transfer-Encoding"), "" }},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			r, body := request(t, []byte(c.event))
+			got, want := c.want(r, body)
+			if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
+				t.Errorf("got %s, want %s", g, w)
+			}
+		})
+	}
+}
+
+func TestABadBodyIsTheClientsMistake(t *testing.T) {
+	m := invoke(t, http.NotFoundHandler(), []byte(`{"httpMethod":"POST","path":"/","body":"%%","isBase64Encoded":true,"requestContext":{}}`))
+	if m["statusCode"] != 400.0 || !strings.Contains(m["body"].(string), "not the base64 that it is said to be") {
+		t.Fatal(m)
+	}
+}
+
+func TestAnEventThatIsNoRequestIsNamed(t *testing.T) {
+	f, err := middy.New(web.Handler(http.NotFoundHandler()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ rule, event, want string }{
+		{"an SQS event", `{"Records":[{"eventSource":"aws:sqs"}]}`, `not from an HTTP front door`},
+		{"a scheduled event", `{"version":"0","detail-type":"Scheduled Event","source":"aws.events"}`, `not from an HTTP front door`},
+		{"a text", `"hello"`, `"\"hello\""`},
+		{"null", `null`, `not from an HTTP front door`},
+		{"a version that does not exist", `{"version":"__proto__","httpMethod":"GET","path":"/"}`, `not from an HTTP front door`},
+		{"malformed JSON", `{"version":`, `malformed event JSON`},
+		{"a header that is a number", `{"httpMethod":"GET","headers":{"a":1}}`, `want a string`},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			_, err := f.Invoke(t.Context(), []byte(c.event))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAHandlerMayRunTwiceOnOneEvent(t *testing.T) {
+	var hosts []string
+	h := web.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		hosts = append(hosts, r.Host+string(b)+r.Header.Get("X-Mine"))
+		r.Header.Set("X-Mine", "changed")
+	}))
+	var e web.Request
+	if err := e.DecodeEvent(payload(t, "httpapi")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := h(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hosts[0] != hosts[1] {
+		t.Fatalf("%q", hosts)
+	}
+}
+
+// response is what the front door reads back.
+func TestResponseFormOfEachDoor(t *testing.T) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header()["Set-Cookie"] = []string{"a=1", "b=2", "c=3"}
+		w.Header()["X-List"] = []string{"1", "2"}
+		w.WriteHeader(http.StatusTeapot)
+		fmt.Fprint(w, "tea")
+	})
+	joined := map[string]any{"Content-Type": "text/plain", "X-List": "1, 2"}
+	spelled := map[string]any{"Content-Type": "text/plain", "X-List": "1, 2", "Set-Cookie": "a=1", "Set-CookiE": "b=2", "Set-CookIe": "c=3"}
+	split := map[string]any{"Set-Cookie": []any{"a=1", "b=2", "c=3"}, "X-List": []any{"1", "2"}}
+	all := maps.Clone(split)
+	all["Content-Type"] = []any{"text/plain"}
+	cookies := []any{"a=1", "b=2", "c=3"}
+	for name, want := range map[string]map[string]any{
+		"rest":        {"headers": map[string]any{"Content-Type": "text/plain"}, "multiValueHeaders": split},
+		"httpapi1":    {"headers": map[string]any{"Content-Type": "text/plain"}, "multiValueHeaders": split},
+		"httpapi":     {"headers": joined, "cookies": cookies},
+		"functionurl": {"headers": joined, "cookies": cookies},
+		"alb":         {"headers": spelled, "statusDescription": "418 I'm a teapot"},
+		"albmulti":    {"multiValueHeaders": all, "statusDescription": "418 I'm a teapot"},
+		"lattice1":    {"headers": spelled, "statusDescription": "418 I'm a teapot"},
+		"lattice":     {"headers": spelled, "statusDescription": "418 I'm a teapot"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want["statusCode"], want["body"] = 418.0, "tea"
+			if got := invoke(t, h, payload(t, name)); !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
 			}
 		})
 	}
 }
 
 func TestResponse(t *testing.T) {
+	none := map[string]any{}
 	for _, c := range []struct {
-		rule   string
-		method string
-		serve  http.HandlerFunc
-		want   Response
+		rule, method string
+		serve        http.HandlerFunc
+		status       int
+		headers      map[string]any
+		body         string
+		encoded      bool
 	}{
-		{"nothing written is 200", "GET", func(http.ResponseWriter, *http.Request) {}, Response{StatusCode: 200}},
-		{"the type is sniffed as net/http does", "GET", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") },
-			Response{StatusCode: 200, Headers: map[string]string{"content-type": "text/html; charset=utf-8"}, Body: "<html>"}},
-		{"bytes are base64", "GET", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte{0xff, 0}) },
-			Response{StatusCode: 200, Headers: map[string]string{"content-type": "application/octet-stream"}, Body: "/wA=", IsBase64Encoded: true}},
+		{"nothing written is 200", "GET", func(http.ResponseWriter, *http.Request) {}, 200, none, "", false},
+		{"the type is sniffed as net/http does", "GET", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, 200, map[string]any{"Content-Type": "text/html; charset=utf-8"}, "<html>", false},
+		{"a type set to nothing is not sniffed", "GET", func(w http.ResponseWriter, _ *http.Request) { w.Header()["Content-Type"] = nil; fmt.Fprint(w, "x") }, 200, none, "eA==", true},
+		{"bytes are base64", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "image/png")
+			w.Write([]byte{0xff, 0})
+		}, 200, map[string]any{"Content-Type": "image/png"}, "/wA=", true},
+		{"text that is no UTF-8 is base64", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=latin1")
+			w.Write([]byte("\xe4"))
+		}, 200, map[string]any{"Content-Type": "text/plain; charset=latin1"}, "5A==", true},
 		{"an encoded body is base64", "GET", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")
-			w.Header().Set("Content-Encoding", "br")
-			io.WriteString(w, "x")
-		}, Response{StatusCode: 200, Headers: map[string]string{"content-type": "text/plain", "content-encoding": "br"}, Body: "eA==", IsBase64Encoded: true}},
-		{"a type that does not parse is base64", "GET", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", ";")
-			io.WriteString(w, "x")
-		}, Response{StatusCode: 200, Headers: map[string]string{"content-type": ";"}, Body: "eA==", IsBase64Encoded: true}},
-		{"each cookie for itself, other headers joined", "GET", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Add("Set-Cookie", "a=1")
-			w.Header().Add("Set-Cookie", "b=2")
-			w.Header().Add("Vary", "Origin")
-			w.Header().Add("Vary", "Accept")
-			w.WriteHeader(201)
-			w.WriteHeader(500)
-			w.Header().Set("Late", "1")
-		}, Response{StatusCode: 201, Headers: map[string]string{"vary": "Origin, Accept"}, Cookies: []string{"a=1", "b=2"}}},
+			w.Header().Set("Content-Encoding", "gzip")
+			fmt.Fprint(w, "zip")
+		}, 200, map[string]any{"Content-Type": "text/plain", "Content-Encoding": "gzip"}, "emlw", true},
+		{"a structured suffix is text", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/vnd.api+json; v=1")
+			fmt.Fprint(w, "{}")
+		}, 200, map[string]any{"Content-Type": "application/vnd.api+json; v=1"}, "{}", false},
+		{"HEAD has the header of GET and no body", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "5")
+			n, err := fmt.Fprint(w, "hello")
+			if n != 5 || err != nil {
+				panic("HEAD: the handler must not notice")
+			}
+		}, 200, map[string]any{"Content-Type": "text/plain; charset=utf-8", "Content-Length": "5"}, "", false},
+		{"a length is the front door's to count", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "5")
+			w.Header().Set("Content-Type", "text/plain")
+			fmt.Fprint(w, "hello")
+		}, 200, map[string]any{"Content-Type": "text/plain"}, "hello", false},
 		{"204 has no body", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
 			w.WriteHeader(204)
-			if _, err := io.WriteString(w, "x"); err != http.ErrBodyNotAllowed {
+			if _, err := fmt.Fprint(w, "x"); !errors.Is(err, http.ErrBodyNotAllowed) {
 				panic(err)
 			}
-		}, Response{StatusCode: 204}},
-		{"HEAD keeps the headers", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+		}, 204, none, "", false},
+		{"304 keeps what describes the body", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Etag", `"a"`)
+			w.Header().Set("Content-Type", "text/plain")
+			w.WriteHeader(304)
+		}, 304, map[string]any{"Etag": `"a"`, "Content-Type": "text/plain"}, "", false},
+		{"1xx is passed over", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Link", "</a.css>")
 			w.WriteHeader(103)
-			w.Header().Set("Content-Type", "application/vnd.api+json")
-			io.WriteString(w, "{}")
-		}, Response{StatusCode: 200, Headers: map[string]string{"content-type": "application/vnd.api+json"}}},
+			w.WriteHeader(404)
+		}, 404, map[string]any{"Link": "</a.css>"}, "", false},
+		{"the first status stays, and so does its header", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(201)
+			w.WriteHeader(500)
+			w.Header().Set("X-Late", "1")
+		}, 201, none, "", false},
+		{"hop-by-hop fields end here", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Connection", "close")
+			w.Header().Set("Transfer-Encoding", "chunked")
+		}, 200, none, "", false},
+		{"trailers come with the header", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Trailer", "X-Sum, X-None")
+			w.Header().Set("Content-Type", "text/plain")
+			fmt.Fprint(w, "a")
+			w.Header().Set("X-Sum", "1")
+			w.Header().Set(http.TrailerPrefix+"X-More", "2")
+		}, 200, map[string]any{"Content-Type": "text/plain", "X-Sum": "1", "X-More": "2"}, "a", false},
+		{"a flush is not an error", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				panic(err)
+			}
+			w.(http.Flusher).Flush()
+			w.(io.StringWriter).WriteString("") //nolint:errcheck
+		}, 200, none, "", false},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			var e Request
-			e.RequestContext.HTTP.Method = c.method
-			got, err := Handler(c.serve)(t.Context(), e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got.StatusCode != c.want.StatusCode || got.Body != c.want.Body || got.IsBase64Encoded != c.want.IsBase64Encoded ||
-				!slices.Equal(got.Cookies, c.want.Cookies) || fmt.Sprint(got.Headers) != fmt.Sprint(c.want.Headers) {
-				t.Fatalf("got  %+v\nwant %+v", got, c.want)
+			m := invoke(t, c.serve, fmt.Appendf(nil, `{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":%q}}}`, c.method))
+			encoded, _ := m["isBase64Encoded"].(bool)
+			if m["statusCode"] != float64(c.status) || !reflect.DeepEqual(m["headers"], any(c.headers)) || m["body"] != c.body || encoded != c.encoded {
+				t.Errorf("got %v", m)
 			}
 		})
 	}
 }
 
-func TestAnotherEventIsNamed(t *testing.T) {
-	_, err := Handler(http.NotFoundHandler())(context.Background(), Request{Version: "1.0"})
-	if err == nil || !strings.Contains(err.Error(), `version is "1.0"`) {
-		t.Fatalf("got %v", err)
+func TestAResponseThatLambdaWouldNotTakeIsAnErrorThatSaysWhatToDo(t *testing.T) {
+	f, err := middy.New(web.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write(make([]byte, 7<<20)) //nolint:errcheck
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Invoke(t.Context(), payload(t, "rest")); err == nil || !strings.Contains(err.Error(), "stream it (web.Stream)") {
+		t.Fatal(err)
 	}
 }
 
-func FuzzHandler(f *testing.F) {
-	f.Add([]byte(fmt.Sprintf(get, "/prod/a%2Fb", "prod")))
-	f.Add([]byte(`{"body":"%","isBase64Encoded":true,"headers":{"":""},"requestContext":{"http":{"method":"\n"}}}`))
-	h := Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b, _ := io.ReadAll(r.Body)
-		w.Write(b)
-	}))
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		var e Request
-		if json.Unmarshal(payload, &e) != nil {
-			return
-		}
-		resp, err := h(t.Context(), e)
-		if err == nil && (resp.StatusCode < 200 || resp.StatusCode > 599) {
-			t.Fatalf("status %d", resp.StatusCode)
-		}
+func TestEventHandlersGetInThroughAnAdapter(t *testing.T) {
+	h := web.EventHandler(func(_ context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+		return events.APIGatewayProxyResponse{
+			StatusCode: 201, Headers: map[string]string{"x-id": e.PathParameters["id"]}, MultiValueHeaders: map[string][]string{"Set-Cookie": {"a=1", "b=2"}},
+			Body: base64.StdEncoding.EncodeToString([]byte{1, 0xff}), IsBase64Encoded: true,
+		}, nil
 	})
+	outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Outer", "1")
+		h.ServeHTTP(w, r)
+	})
+	got := invoke(t, outer, payload(t, "rest"))
+	want := map[string]any{
+		"statusCode": 201.0, "headers": map[string]any{"X-Id": "a%20b", "X-Outer": "1", "Content-Type": "application/octet-stream"},
+		"multiValueHeaders": map[string]any{"Set-Cookie": []any{"a=1", "b=2"}}, "body": "Af8=", "isBase64Encoded": true,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	if rec.Code != http.StatusNotImplemented {
+		t.Error("over HTTP:", rec.Code)
+	}
+	for _, c := range []struct {
+		rule string
+		h    http.Handler
+	}{
+		{"a result that is no response", web.EventHandler(func(context.Context, json.RawMessage) (string, error) { return "hi", nil })},
+		{"a body that is not base64", web.EventHandler(func(context.Context, json.RawMessage) (any, error) {
+			return map[string]any{"statusCode": 200, "body": "%", "isBase64Encoded": true}, nil
+		})},
+		{"an error", web.EventHandler(func(context.Context, json.RawMessage) (any, error) { return nil, errors.New("secret") })},
+		{"a result that JSON does not know", web.EventHandler(func(context.Context, json.RawMessage) (any, error) { return func() {}, nil })},
+		{"an event of another type", web.EventHandler(func(context.Context, []int) (any, error) { return nil, nil })},
+	} {
+		t.Run(c.rule+" is a 500 without its reason", func(t *testing.T) {
+			m := invoke(t, c.h, payload(t, "rest"))
+			if m["statusCode"] != 500.0 || strings.Contains(m["body"].(string), "secret") {
+				t.Error(m)
+			}
+		})
+	}
 }
 
+// One mux, one function, whatever front door is before it.
 func ExampleHandler() {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, "order ", r.PathValue("id"))
+	mux.HandleFunc("GET /hello/{name}", func(w http.ResponseWriter, r *http.Request) {
+		e, _ := web.Event(r)
+		fmt.Fprintf(w, "hello %s, through the %v", r.PathValue("name"), e.Door)
 	})
-	handle := Handler(mux) // give it to middy.Start
+	f, err := middy.New(web.Handler(mux)) // in main: middy.Start(web.Handler(mux))
+	if err != nil {
+		panic(err)
+	}
+	for _, event := range []string{
+		`{"version":"2.0","rawPath":"/hello/you","requestContext":{"http":{"method":"GET"}}}`,
+		`{"httpMethod":"GET","path":"/hello/you","requestContext":{"elb":{}}}`,
+	} {
+		out, err := f.Invoke(context.Background(), []byte(event))
+		fmt.Println(string(out), err)
+	}
+	// Output:
+	// {"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"hello you, through the HTTP API 2.0"} <nil>
+	// {"statusCode":200,"statusDescription":"200 OK","headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"hello you, through the ALB"} <nil>
+}
 
-	var e Request
-	e.RawPath, e.RequestContext.HTTP.Method = "/orders/42", "GET"
-	resp, err := handle(context.Background(), e)
-	fmt.Println(resp.StatusCode, resp.Body, err)
-	// Output: 200 order 42 <nil>
+// A middleware refuses in the form that the user chose.
+func ExampleWriteError() {
+	h := web.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		return web.Errorf(http.StatusNotFound, "there is no order 42")
+	})
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest("GET", "/orders/42", nil))
+	fmt.Println(rec.Code, rec.Header().Get("Content-Type"))
+	fmt.Print(rec.Body)
+	// Output:
+	// 404 application/problem+json
+	// {"title":"Not Found","status":404,"detail":"there is no order 42"}
 }
