@@ -1,0 +1,52 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/gomiddy/middy/web"
+)
+
+// FuzzEvent: no event crashes the decoder; what it takes for JSON is JSON; every
+// response is JSON with a status.
+func FuzzEvent(f *testing.F) {
+	for name := range doors {
+		f.Add(payload(f, name))
+	}
+	for _, s := range []string{`{}`, `null`, `[]`, `{"version":2.0}`, `{"httpMethod":"GET","path":"%"}`, `{"httpMethod":" ","path":"\u0000","headers":{"":""}}`,
+		`{"method":"GET","raw_path":"?"}`, `{"version":"2.0","requestContext":{"http":{"method":"GET"},"stage":"a"},"rawPath":"a","cookies":[null]}`} {
+		f.Add([]byte(s))
+	}
+	h := web.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || int64(len(b)) != r.ContentLength {
+			panic(fmt.Sprint(err, len(b), r.ContentLength))
+		}
+		w.Header().Set("X-Path", r.URL.Path)
+		w.Header()["X-Query"] = r.URL.Query()["tag"]
+		_, _ = w.Write(b)
+	}))
+	f.Fuzz(func(t *testing.T, event []byte) {
+		var e web.Request
+		if err := e.DecodeEvent(event); err != nil {
+			return
+		}
+		if !json.Valid(event) {
+			t.Fatal("malformed JSON was taken")
+		}
+		resp, err := h(t.Context(), e)
+		if err != nil {
+			return
+		}
+		out, err := resp.AppendJSON(nil)
+		var form struct {
+			StatusCode int `json:"statusCode"`
+		}
+		if err != nil || json.Unmarshal(out, &form) != nil || form.StatusCode == 0 {
+			t.Fatalf("%s, %v", out, err)
+		}
+	})
+}
