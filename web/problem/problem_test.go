@@ -1,0 +1,275 @@
+package problem
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gomiddy/middy/web"
+)
+
+// thrown is an error as JavaScript code throws it: with any of a status, an expose
+// and headers.
+type thrown struct {
+	status  int
+	expose  bool
+	message string
+	headers http.Header
+}
+
+func (e *thrown) Error() string        { return e.message }
+func (e *thrown) StatusCode() int      { return e.status }
+func (e *thrown) Expose() bool         { return e.expose }
+func (e *thrown) Headers() http.Header { return e.headers }
+
+// upstream is an error with a status that does not know of expose.
+type upstream struct{ status int }
+
+func (e upstream) Error() string   { return "A server error" }
+func (e upstream) StatusCode() int { return e.status }
+
+func serve(cfg Config, f web.HandlerFunc) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	New(cfg)(f).ServeHTTP(w, httptest.NewRequest("GET", "/a?token=secret", nil))
+	return w
+}
+
+func failing(err error) web.HandlerFunc {
+	return func(http.ResponseWriter, *http.Request) error { return err }
+}
+
+// The vectors of Middy's own tests. Thrown strings have no form in Go; "existing
+// response kept" is TestABegunResponseIsNeverOverwritten.
+func TestMiddysVectors(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		cfg         Config
+		err         error
+		status      int
+		body, ctype string
+	}{
+		{"http error", Config{}, &thrown{422, true, "Unprocessable Entity", nil}, 422, "Unprocessable Entity", "text/plain"},
+		{"http error of ours", Config{}, &web.Error{Status: 422}, 422, "Unprocessable Entity", "text/plain"},
+		{"json fallback", Config{FallbackMessage: `{ "json": "error" }`}, errors.New(""), 500, `{ "json": "error" }`, "application/json"},
+		{"non-http no fallback", Config{}, errors.New("secret"), 500, "", ""},
+		{"plain error with statusCode", Config{ExposeStatusCode: true}, upstream{412}, 412, "A server error", "text/plain"},
+		{"plain error with statusCode 500", Config{ExposeStatusCode: true}, upstream{500}, 500, "", ""},
+		{"500 hidden", Config{FallbackMessage: "Error: unknown"}, &thrown{500, false, "InternalError", nil}, 500, "Error: unknown", "text/plain"},
+		{"500 of ours hidden", Config{FallbackMessage: "Error: unknown"}, &web.Error{Err: errors.New("secret")}, 500, "Error: unknown", "text/plain"},
+		{"500 forced expose", Config{}, &thrown{500, true, "OkayError", nil}, 500, "OkayError", "text/plain"},
+		{"404 expose false becomes 500", Config{FallbackMessage: "Error: unknown"}, &thrown{404, false, "NotFound", nil}, 500, "Error: unknown", "text/plain"},
+		{"expose without a status becomes 500", Config{FallbackMessage: "F"}, &thrown{0, true, "x", nil}, 500, "F", "text/plain"},
+		{"error headers", Config{}, &thrown{422, true, "<e/>", http.Header{"content-type": {"application/xml"}, "Location": {"/x"}}}, 422, "<e/>", "application/xml"},
+		{"array message is json", Config{}, &thrown{400, true, "[1]", nil}, 400, "[1]", "application/json"},
+		{"no message", Config{}, &thrown{404, true, "", nil}, 404, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.cfg.Form, c.cfg.DisableLog = Plain, true
+			w := serve(c.cfg, failing(fmt.Errorf("wrapped: %w", c.err)))
+			if got := w.Header().Get("Content-Type"); w.Code != c.status || w.Body.String() != c.body || got != c.ctype {
+				t.Errorf("got %d %q %q, want %d %q %q", w.Code, w.Body, got, c.status, c.body, c.ctype)
+			}
+			if c.name == "error headers" && w.Header().Get("Location") != "/x" {
+				t.Error("no Location")
+			}
+		})
+	}
+}
+
+func TestProblemDetails(t *testing.T) {
+	sentinel := errors.New("no rows")
+	for _, c := range []struct {
+		rule string
+		cfg  Config
+		err  error
+		want string
+	}{
+		{"an error for clients", Config{}, web.Errorf(404, "there is no order 42"), `404 {"title":"Not Found","status":404,"detail":"there is no order 42"}`},
+		{"another error says nothing", Config{}, errors.New("secret"), `500 {"title":"Internal Server Error","status":500}`},
+		{"but the fallback", Config{FallbackMessage: "try again"}, errors.New("secret"), `500 {"title":"Internal Server Error","status":500,"detail":"try again"}`},
+		{"a mapped error", Config{Map: func(err error) error {
+			if errors.Is(err, sentinel) {
+				return web.Errorf(404, "there is none")
+			}
+			return err
+		}}, sentinel, `404 {"title":"Not Found","status":404,"detail":"there is none"}`},
+		{"a Map that forgets", Config{Map: func(error) error { return nil }}, &web.Error{Status: 400}, `400 {"title":"Bad Request","status":400}`},
+		{"an upstream's status is not ours", Config{}, upstream{404}, `500 {"title":"Internal Server Error","status":500}`},
+		{"a body that a reader found too large", Config{}, fmt.Errorf("json: %w", &http.MaxBytesError{Limit: 7}), `413 {"title":"Request Entity Too Large","status":413,"detail":"the body must not be larger than 7 bytes"}`},
+		{"a status out of range", Config{}, &web.Error{Status: 200}, `500 {"title":"Internal Server Error","status":500}`},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			c.cfg.DisableLog = true
+			w := serve(c.cfg, failing(c.err))
+			if got := fmt.Sprint(w.Code, " ", strings.TrimSpace(w.Body.String())); got != c.want {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheReasonIsLoggedAndNotSent(t *testing.T) {
+	var logged []error
+	cfg := Config{Logger: func(_ *http.Request, err error) { logged = append(logged, err) }}
+	reason := errors.New("secret")
+	w := serve(cfg, failing(&web.Error{Status: 400, Detail: "public", Err: reason}))
+	if len(logged) != 1 || !errors.Is(logged[0], reason) || strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("logged %v, sent %s", logged, w.Body)
+	}
+}
+
+func TestTheDefaultLogNamesTheRequestWithoutItsQuery(t *testing.T) {
+	var b bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&b, nil)))
+	defer slog.SetDefault(before)
+	serve(Config{}, failing(&web.Error{Status: 404}))
+	serve(Config{}, func(http.ResponseWriter, *http.Request) error { panic("boom") })
+	lines := strings.Split(b.String(), "\n")
+	if !strings.Contains(lines[0], "level=INFO") || !strings.Contains(lines[0], "method=GET path=/a status=404") {
+		t.Error(lines[0])
+	}
+	if !strings.Contains(lines[1], "level=ERROR") || !strings.Contains(lines[1], "problem_test.go") {
+		t.Error(lines[1])
+	}
+	if strings.Contains(b.String(), "token") {
+		t.Error("the query was logged")
+	}
+}
+
+func TestAPanicIsA500(t *testing.T) {
+	for rule, value := range map[string]any{
+		"a text":               "secret",
+		"an error":             io.ErrUnexpectedEOF,
+		"an error for clients": &web.Error{Status: 404, Detail: "secret"},
+		"nil":                  nil,
+		"not comparable":       []int{1},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			var logged error
+			w := serve(Config{Logger: func(_ *http.Request, err error) { logged = err }}, func(w http.ResponseWriter, _ *http.Request) error {
+				w.Header().Set("Content-Length", "5")
+				w.Header().Set("X-Kept", "1")
+				panic(value)
+			})
+			if w.Code != 500 || strings.Contains(w.Body.String(), "secret") || w.Header().Get("Content-Length") != "" || w.Header().Get("X-Kept") != "1" {
+				t.Errorf("got %d %s %v", w.Code, w.Body, w.Header())
+			}
+			p, ok := errors.AsType[*PanicError](logged)
+			if !ok || !bytes.Contains(p.Stack, []byte("problem_test.go")) {
+				t.Fatalf("logged %v", logged)
+			}
+			if err, ok := value.(error); ok && (!errors.Is(p, err) || !reflect.DeepEqual(p.Value, value)) {
+				t.Errorf("the value is lost: %v", p)
+			}
+		})
+	}
+}
+
+// panics runs f and returns what it panics with.
+func panics(f func()) (value any) {
+	defer func() { value = recover() }()
+	f()
+	return nil
+}
+
+func TestABegunResponseIsNeverOverwritten(t *testing.T) {
+	for _, c := range []struct {
+		rule  string
+		begin func(w http.ResponseWriter)
+	}{
+		{"by WriteHeader", func(w http.ResponseWriter) { w.WriteHeader(201) }},
+		{"by Write", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "half") }},
+		{"by Flush", func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			logged := 0
+			cfg := Config{Logger: func(*http.Request, error) { logged++ }}
+			w := serve(cfg, func(w http.ResponseWriter, _ *http.Request) error {
+				c.begin(w)
+				return errors.New("late")
+			})
+			if w.Code >= 400 || strings.Contains(w.Body.String(), "status") || logged != 1 {
+				t.Errorf("got %d %q, logged %d", w.Code, w.Body, logged)
+			}
+			value := panics(func() {
+				w = serve(cfg, func(w http.ResponseWriter, _ *http.Request) error {
+					c.begin(w)
+					panic("late")
+				})
+			})
+			if value != http.ErrAbortHandler || logged != 2 {
+				t.Errorf("panicked with %v, logged %d", value, logged)
+			}
+		})
+	}
+}
+
+func TestErrAbortHandlerPasses(t *testing.T) {
+	value := panics(func() {
+		serve(Config{Logger: func(*http.Request, error) { t.Error("logged") }}, func(http.ResponseWriter, *http.Request) error {
+			panic(http.ErrAbortHandler)
+		})
+	})
+	if value != http.ErrAbortHandler {
+		t.Errorf("got %v", value)
+	}
+}
+
+func TestEarlyHintsAreNoBegin(t *testing.T) {
+	srv := httptest.NewServer(New(Config{DisableLog: true})(web.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusEarlyHints)
+		return web.Errorf(409, "conflict")
+	})))
+	defer srv.Close()
+	resp, err := http.Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 409 || resp.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("got %d %v", resp.StatusCode, resp.Header)
+	}
+}
+
+func TestAHalfResponseBreaksOffOnTheWire(t *testing.T) {
+	srv := httptest.NewServer(New(Config{DisableLog: true})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic("late")
+	})))
+	defer srv.Close()
+	resp, err := http.Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("the client took %q for the whole response", b)
+	}
+}
+
+func TestTheInnerOfTwoRenders(t *testing.T) {
+	w := httptest.NewRecorder()
+	h := New(Config{DisableLog: true})(New(Config{Form: Plain, DisableLog: true})(failing(web.Errorf(404, "no"))))
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Body.String() != "no" {
+		t.Errorf("got %s", w.Body)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	if (Config{Form: 7}).Validate() == nil || (Config{}).Validate() != nil || (Config{Form: Plain}).Validate() != nil {
+		t.Error("Form")
+	}
+	if panics(func() { New(Config{Form: -1}) }) == nil {
+		t.Error("New took a bad Config")
+	}
+}
