@@ -30,9 +30,6 @@ type EndpointConfig struct {
 	RefuseUnknown bool
 }
 
-// Validate reports what is wrong with the configuration: nothing can be.
-func (EndpointConfig) Validate() error { return nil }
-
 func (c EndpointConfig) limits() limits {
 	l := limits{bytes: c.MaxBody, depth: c.MaxDepth, values: c.MaxValues, strict: c.RefuseUnknown}
 	if l.bytes == 0 {
