@@ -1,0 +1,149 @@
+package jwtauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// A Token is a verified token. It is shared by all who ask for it: read only.
+type Token struct {
+	// Header is the JOSE header.
+	Header map[string]any
+	// Claims are what the issuer says. Numbers are json.Number, so that no
+	// identifier of 64 bits loses its last digits.
+	Claims map[string]any
+
+	raw json.RawMessage
+}
+
+// Decode decodes the claims into v, as [json.Unmarshal] does.
+func (t *Token) Decode(v any) error { return json.Unmarshal(t.raw, v) }
+
+// Subject is the sub claim, or "".
+func (t *Token) Subject() string {
+	s, _ := t.Claims["sub"].(string)
+	return s
+}
+
+// Scopes are what the scope claim, or else scp, lists.
+func (t *Token) Scopes() []string {
+	for _, name := range []string{"scope", "scp"} {
+		switch v := t.Claims[name].(type) {
+		case string:
+			return strings.Fields(v)
+		case []any:
+			var list []string
+			for _, s := range v {
+				if s, ok := s.(string); ok {
+					list = append(list, s)
+				}
+			}
+			return list
+		}
+	}
+	return nil
+}
+
+type tokenKey struct{}
+
+func withToken(ctx context.Context, t *Token) context.Context {
+	return context.WithValue(ctx, tokenKey{}, t)
+}
+
+// FromContext returns the verified token of the request.
+func FromContext(ctx context.Context) (*Token, bool) {
+	t, ok := ctx.Value(tokenKey{}).(*Token)
+	return t, ok
+}
+
+// Claims returns the claims of the request's token. Read only.
+func Claims(ctx context.Context) (map[string]any, bool) {
+	if t, ok := FromContext(ctx); ok {
+		return t.Claims, true
+	}
+	return nil, false
+}
+
+// ErrNoToken says that the context has no verified token: the handler does not
+// stand inside the middleware.
+var ErrNoToken = errors.New("jwtauth: the context has no verified token: put the handler inside jwtauth.New")
+
+// Decode decodes the claims of the request's token into a T. It returns
+// [ErrNoToken], or what [json.Unmarshal] said.
+func Decode[T any](ctx context.Context) (T, error) {
+	var v T
+	t, ok := FromContext(ctx)
+	if !ok {
+		return v, ErrNoToken
+	}
+	return v, t.Decode(&v)
+}
+
+// A TokenError says why a token was refused. Its text is for the log.
+type TokenError struct {
+	// Reason is in Middy's words, where Middy has words for it.
+	Reason string
+	// Err is what the library said, or nil.
+	Err error
+
+	public string // what the client may know, "" when that is nothing
+}
+
+func (e *TokenError) Error() string { return "jwtauth: " + e.Reason }
+
+// Unwrap returns what the library said.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// A KeyError says that a token could not be judged, for want of a key.
+type KeyError struct {
+	// Reason is in Middy's words, where Middy has words for it.
+	Reason string
+	// Temporary means that it may work later: answered with 503, otherwise with 500.
+	Temporary bool
+	// Err is what happened, or nil.
+	Err error
+}
+
+func (e *KeyError) Error() string {
+	s := "jwtauth: " + e.Reason
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns what happened.
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// claims is a claims set as golang-jwt decodes it, with its bytes.
+type claims struct {
+	set map[string]any
+	raw json.RawMessage
+}
+
+func (c *claims) UnmarshalJSON(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	c.set = nil
+	if err := dec.Decode(&c.set); err != nil {
+		return err
+	}
+	if c.set == nil {
+		return errors.New("null is not a claims set")
+	}
+	c.raw = bytes.Clone(b)
+	return nil
+}
+
+// golang-jwt asks for these to validate claims, which is done in check.
+func (*claims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
+func (*claims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
+func (*claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
+func (*claims) GetIssuer() (string, error)                   { return "", nil }
+func (*claims) GetSubject() (string, error)                  { return "", nil }
+func (*claims) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }
