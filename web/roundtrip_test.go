@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,21 +17,9 @@ import (
 
 	"github.com/gomiddy/middy"
 	"github.com/gomiddy/middy/emulator/frontdoor"
-	"github.com/gomiddy/middy/emulator/runtimeapi"
 	"github.com/gomiddy/middy/web"
 	"pgregory.net/rapid"
 )
-
-// inProcess is a function that no process runs.
-type inProcess struct{ f *middy.Function }
-
-func (p inProcess) Invoke(ctx context.Context, req runtimeapi.Request) (*runtimeapi.Response, error) {
-	out, err := p.f.Invoke(ctx, req.Payload)
-	if err != nil {
-		return nil, err
-	}
-	return &runtimeapi.Response{Payload: out, ContentType: "application/json"}, nil
-}
 
 // through serves h behind a real front door.
 func through(t testing.TB, door frontdoor.Door, h http.Handler) http.Handler {
@@ -41,7 +28,7 @@ func through(t testing.TB, door frontdoor.Door, h http.Handler) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return frontdoor.New(frontdoor.Config{Function: inProcess{f}, Door: door, Now: func() time.Time { return time.UnixMilli(1773119783123) }})
+	return frontdoor.New(frontdoor.Config{Function: frontdoor.InProcess(f), Door: door, Now: func() time.Time { return time.UnixMilli(1773119783123) }})
 }
 
 var emulated = map[string]frontdoor.Door{
@@ -198,7 +185,7 @@ func TestRoundTrip(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				frontdoor.New(frontdoor.Config{Function: inProcess{f}, Door: door}).ServeHTTP(behind, e.request())
+				frontdoor.New(frontdoor.Config{Function: frontdoor.InProcess(f), Door: door}).ServeHTTP(behind, e.request())
 
 				for _, m := range []map[string][]string{direct.Lists, direct.Query} {
 					for k := range m {

@@ -1,0 +1,118 @@
+package response
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestOnHeaderIsCalledOnceBeforeTheFinalStatus(t *testing.T) {
+	for _, c := range []struct {
+		rule  string
+		serve func(http.ResponseWriter)
+		want  int
+	}{
+		{"WriteHeader", func(w http.ResponseWriter) { w.WriteHeader(404); w.WriteHeader(500) }, 404},
+		{"Write without it", func(w http.ResponseWriter) { io.WriteString(w, "a"); io.WriteString(w, "b") }, 200},
+		{"Flush without it", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }, 200},
+		{"nothing at all", func(http.ResponseWriter) {}, 200},
+		{"an informational one first", func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(201) }, 201},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			var calls, status int
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				hooked, finish := OnHeader(w, func(s int, h http.Header) int {
+					calls, status = calls+1, s
+					h.Set("X-Hook", "1")
+					return s
+				})
+				c.serve(hooked)
+				finish()
+			}))
+			defer srv.Close()
+			resp, err := http.Get(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if calls != 1 || status != c.want || resp.StatusCode != c.want || resp.Header.Get("X-Hook") != "1" {
+				t.Errorf("%d calls, status %d, sent %d %v", calls, status, resp.StatusCode, resp.Header)
+			}
+		})
+	}
+}
+
+func TestOnHeaderMayChangeTheStatus(t *testing.T) {
+	rec := httptest.NewRecorder()
+	w, finish := OnHeader(rec, func(int, http.Header) int { return 418 })
+	w.WriteHeader(200)
+	finish()
+	if rec.Code != 418 {
+		t.Error(rec.Code)
+	}
+	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); !ok || u.Unwrap() != rec {
+		t.Error("http.ResponseController does not find the writer beneath")
+	}
+}
+
+func TestBuffer(t *testing.T) {
+	for _, c := range []struct {
+		rule  string
+		limit int
+		serve func(*Buffer)
+		whole bool
+		sent  string // before the middleware decides
+	}{
+		{"a response within the limit waits", 4, func(b *Buffer) { b.WriteHeader(201); b.WriteHeader(500); io.WriteString(b, "abcd") }, true, ""},
+		{"a larger one goes through, whole", 4, func(b *Buffer) { b.WriteHeader(201); io.WriteString(b, "abc"); io.WriteString(b, "de") }, false, "abcde"},
+		{"a flushed one cannot wait", 4, func(b *Buffer) { b.WriteHeader(201); io.WriteString(b, "a"); b.Flush(); io.WriteString(b, "b") }, false, "ab"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			rec := httptest.NewRecorder()
+			b := NewBuffer(rec, c.limit)
+			c.serve(b)
+			status, body, ok := b.Whole()
+			if ok != c.whole || rec.Body.String() != c.sent || status != 201 {
+				t.Fatalf("whole %v, sent %q, status %d", ok, rec.Body, status)
+			}
+			if err := b.Send(202, append(body, '!')); err != nil {
+				t.Fatal(err)
+			}
+			want := c.sent
+			if c.whole {
+				want = "abcd!"
+			}
+			if rec.Body.String() != want {
+				t.Errorf("sent %q, want %q", rec.Body, want)
+			}
+		})
+	}
+}
+
+func TestBufferEdges(t *testing.T) {
+	rec := httptest.NewRecorder()
+	b := NewBuffer(rec, 10)
+	if status, body, ok := b.Whole(); status != 200 || body != nil || !ok {
+		t.Error("a handler that wrote nothing:", status, body, ok)
+	}
+	if b.Unwrap() != rec || b.Header() == nil {
+		t.Error("the writer beneath is lost")
+	}
+	broken := NewBuffer(brokenWriter{rec}, 1)
+	if _, err := broken.Write([]byte(strings.Repeat("x", 2))); !errors.Is(err, io.ErrClosedPipe) {
+		t.Error(err)
+	}
+	if err := NewBuffer(brokenWriter{rec}, 9).FlushError(); !errors.Is(err, http.ErrNotSupported) {
+		t.Error(err)
+	}
+}
+
+// brokenWriter has a client that is gone, and cannot flush.
+type brokenWriter struct{ rec *httptest.ResponseRecorder }
+
+func (w brokenWriter) Header() http.Header       { return w.rec.Header() }
+func (w brokenWriter) WriteHeader(int)           {}
+func (w brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
