@@ -1,0 +1,35 @@
+package compress_test
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/gomiddy/middy/web/compress"
+)
+
+func Example() {
+	report := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/csv")
+		w.Header().Set("ETag", `"2026-11"`)
+		io.WriteString(w, strings.Repeat("order,paid\n", 500))
+	})
+	handler := compress.New(compress.Config{})(report)
+
+	r := httptest.NewRequest(http.MethodGet, "/report", nil)
+	r.Header.Set("Accept-Encoding", "gzip, br;q=0.5")
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+
+	fmt.Println(w.Header().Get("Content-Encoding"), w.Header().Get("Vary"), w.Header().Get("ETag"))
+	small := w.Body.Len()
+	body, _ := gzip.NewReader(w.Body)
+	all, _ := io.ReadAll(body)
+	fmt.Println(len(all), "bytes, less than 100 on the way:", small < 100)
+	// Output:
+	// gzip Accept-Encoding W/"2026-11"
+	// 5500 bytes, less than 100 on the way: true
+}
