@@ -171,7 +171,11 @@ func (d *decoding) event() {
 		case "rawQueryString":
 			d.rawQuery, d.hasRawQuery = s.Text(), true
 		case "queryStringParameters":
-			d.query = d.pairs()
+			if d.hasRawQuery { // the same, with less left of it
+				s.Skip()
+			} else {
+				d.query = d.pairs()
+			}
 		case "multiValueQueryStringParameters":
 			d.multiQuery = d.pairs()
 		case "query_string_parameters":

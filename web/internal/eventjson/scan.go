@@ -392,7 +392,10 @@ func (s *Scanner) StringMap() map[string]string {
 		if m == nil {
 			m = make(map[string]string)
 		}
-		m[strings.Clone(name)] = s.Text()
+		if s.clone {
+			name = strings.Clone(name)
+		}
+		m[name] = s.Text()
 	}
 	return m
 }
