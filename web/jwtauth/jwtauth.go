@@ -298,6 +298,7 @@ type Verifier struct {
 	cfg     Config
 	issuers map[string]*issuer
 	parsed  parsedKey
+	guard   func(http.Handler) http.Handler
 }
 
 // NewVerifier is [New] for those who need more than the middleware. It panics
@@ -308,6 +309,7 @@ func NewVerifier(cfg Config) *Verifier {
 	}
 	cfg = cfg.withDefaults()
 	v := &Verifier{cfg: cfg, issuers: make(map[string]*issuer, len(cfg.Issuers))}
+	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, Verify: v.verify})
 	for name, i := range cfg.Issuers {
 		algorithms := slices.Clone(i.Algorithms)
 		if len(algorithms) == 0 {
@@ -337,48 +339,14 @@ func (v *Verifier) Prefetch(ctx context.Context) error {
 }
 
 // Handler is the middleware.
-func (v *Verifier) Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := r.Context()
-		token, ok := v.cfg.Sources.Token(r)
-		if !ok {
-			web.WriteError(w, r, &web.Error{
-				Status: http.StatusUnauthorized,
-				Header: bearer.Challenge{Realm: v.cfg.Realm}.Header(),
-				Err:    &TokenError{Reason: "No token found in configured sources"},
-			})
-			return
-		}
-		t, err := v.Verify(ctx, token)
-		if err != nil {
-			web.WriteError(w, r, v.answer(err))
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(withToken(ctx, t)))
-	})
-}
+func (v *Verifier) Handler(next http.Handler) http.Handler { return v.guard(next) }
 
-// answer is what the client gets to read of err.
-func (v *Verifier) answer(err error) error {
-	if e, ok := errors.AsType[*web.Error](err); ok { // from Check
-		return e
+func (v *Verifier) verify(r *http.Request, token string) (context.Context, error) {
+	t, err := v.Verify(r.Context(), token)
+	if err != nil {
+		return nil, err
 	}
-	if e, ok := errors.AsType[*KeyError](err); ok {
-		if e.Temporary {
-			return &web.Error{Status: http.StatusServiceUnavailable, Detail: "The keys that tokens are verified with cannot be had at the moment.", Header: http.Header{"Retry-After": {"5"}}, Err: err}
-		}
-		return &web.Error{Status: http.StatusInternalServerError, Err: err}
-	}
-	description := "The token is not valid."
-	if e, ok := errors.AsType[*TokenError](err); ok && e.public != "" {
-		description = e.public
-	}
-	return &web.Error{
-		Status: http.StatusUnauthorized,
-		Detail: description,
-		Header: bearer.Challenge{Realm: v.cfg.Realm, Code: bearer.InvalidToken, Description: description}.Header(),
-		Err:    err,
-	}
+	return withToken(r.Context(), t), nil
 }
 
 // RequireScopes returns a middleware that lets a token through that has all the

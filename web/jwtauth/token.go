@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
 // A Token is a verified token. It is shared by all who ask for it: read only.
@@ -84,41 +86,11 @@ func Decode[T any](ctx context.Context) (T, error) {
 	return v, t.Decode(&v)
 }
 
-// A TokenError says why a token was refused. Its text is for the log.
-type TokenError struct {
-	// Reason is in Middy's words, where Middy has words for it.
-	Reason string
-	// Err is what the library said, or nil.
-	Err error
-
-	public string // what the client may know, "" when that is nothing
-}
-
-func (e *TokenError) Error() string { return "jwtauth: " + e.Reason }
-
-// Unwrap returns what the library said.
-func (e *TokenError) Unwrap() error { return e.Err }
+// A TokenError says why a token was refused, for the log.
+type TokenError = bearer.TokenError
 
 // A KeyError says that a token could not be judged, for want of a key.
-type KeyError struct {
-	// Reason is in Middy's words, where Middy has words for it.
-	Reason string
-	// Temporary means that it may work later: answered with 503, otherwise with 500.
-	Temporary bool
-	// Err is what happened, or nil.
-	Err error
-}
-
-func (e *KeyError) Error() string {
-	s := "jwtauth: " + e.Reason
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
-}
-
-// Unwrap returns what happened.
-func (e *KeyError) Unwrap() error { return e.Err }
+type KeyError = bearer.KeyError
 
 // claims is a claims set as golang-jwt decodes it, with its bytes.
 type claims struct {

@@ -15,7 +15,7 @@ import (
 // blame, a [*KeyError] when it could not be judged, or what Config.Check returned.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if len(token) > v.cfg.MaxTokenBytes {
-		return nil, &TokenError{Reason: fmt.Sprintf("the token has %d bytes, more than MaxTokenBytes, %d", len(token), v.cfg.MaxTokenBytes), public: "The token is too long."}
+		return nil, &TokenError{Reason: fmt.Sprintf("the token has %d bytes, more than MaxTokenBytes, %d", len(token), v.cfg.MaxTokenBytes), Public: "The token is too long."}
 	}
 	j := judgement{v: v, rules: rules{issuer: v.cfg.Issuer, audience: v.cfg.Audience}}
 	if len(v.issuers) == 0 {
@@ -160,7 +160,7 @@ func malformed(token string, t *jwt.Token) string {
 func (j *judgement) check(header map[string]any) error {
 	c, cfg := j.claims.set, &j.v.cfg
 	if typ, _ := header["typ"].(string); cfg.Type != "" && mediaType(typ) != mediaType(cfg.Type) {
-		return &TokenError{Reason: `unexpected "typ" JWT header value`, public: "The token is of another type."}
+		return &TokenError{Reason: `unexpected "typ" JWT header value`, Public: "The token is of another type."}
 	}
 	for _, need := range []struct {
 		claim string
@@ -169,14 +169,14 @@ func (j *judgement) check(header map[string]any) error {
 		{"iss", len(j.rules.issuer) > 0}, {"aud", len(j.rules.audience) > 0}, {"iat", cfg.MaxTokenAge > 0}, {"exp", cfg.RequireExp},
 	} {
 		if _, has := c[need.claim]; need.when && !has {
-			return &TokenError{Reason: fmt.Sprintf(`missing required "%s" claim`, need.claim), public: "The token lacks the claim " + need.claim + "."}
+			return &TokenError{Reason: fmt.Sprintf(`missing required "%s" claim`, need.claim), Public: "The token lacks the claim " + need.claim + "."}
 		}
 	}
 	if iss, ok := c["iss"].(string); len(j.rules.issuer) > 0 && (!ok || !slices.Contains(j.rules.issuer, iss)) {
 		return &TokenError{Reason: `unexpected "iss" claim value`}
 	}
 	if len(j.rules.audience) > 0 && !meant(c["aud"], j.rules.audience) {
-		return &TokenError{Reason: `unexpected "aud" claim value`, public: "The token is for another audience."}
+		return &TokenError{Reason: `unexpected "aud" claim value`, Public: "The token is for another audience."}
 	}
 	return j.checkTime()
 }
@@ -215,23 +215,23 @@ func (j *judgement) checkTime() error {
 		return err
 	}
 	if hasNbf && nbf > now+tolerance {
-		return &TokenError{Reason: `"nbf" claim timestamp check failed`, public: "The token is not valid yet."}
+		return &TokenError{Reason: `"nbf" claim timestamp check failed`, Public: "The token is not valid yet."}
 	}
 	exp, hasExp, err := j.date("exp")
 	if err != nil {
 		return err
 	}
 	if hasExp && exp <= now-tolerance {
-		return &TokenError{Reason: `"exp" claim timestamp check failed`, public: "The token has expired."}
+		return &TokenError{Reason: `"exp" claim timestamp check failed`, Public: "The token has expired."}
 	}
 	if cfg.MaxTokenAge == 0 || !hasIat {
 		return nil
 	}
 	if now-iat-tolerance > cfg.MaxTokenAge.Seconds() {
-		return &TokenError{Reason: `"iat" claim timestamp check failed (too far in the past)`, public: "The token is too old."}
+		return &TokenError{Reason: `"iat" claim timestamp check failed (too far in the past)`, Public: "The token is too old."}
 	}
 	if now-iat < -tolerance {
-		return &TokenError{Reason: `"iat" claim timestamp check failed (it should be in the past)`, public: "The token is not valid yet."}
+		return &TokenError{Reason: `"iat" claim timestamp check failed (it should be in the past)`, Public: "The token is not valid yet."}
 	}
 	return nil
 }

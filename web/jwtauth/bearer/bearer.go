@@ -5,7 +5,8 @@
 // what cannot send headers, such as a WebSocket handshake, in the query. Code
 // that reads them by hand accepts "Basic", takes the scheme's case literally,
 // forgets the quotes of a cookie, or falls back to a source that was switched
-// off. The rules are here once, for JWT, PASETO and tokens of your own.
+// off. The rules are here once, for package jwtauth, package pasetoauth, and, with
+// [New], for tokens of your own.
 package bearer
 
 import (

@@ -1,11 +1,15 @@
 package bearer
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/gomiddy/middy/web"
 )
 
 func TestToken(t *testing.T) {
@@ -122,4 +126,73 @@ func ExampleSources() {
 	// abc true
 	// xyz true
 	// Bearer realm="orders", error="invalid_token", error_description="the token has expired"
+}
+
+func TestNew(t *testing.T) {
+	type key struct{}
+	canary := errors.New("canary")
+	mw := New(Config{Realm: "api", Verify: func(r *http.Request, token string) (context.Context, error) {
+		switch token {
+		case "good":
+			return context.WithValue(r.Context(), key{}, "ann"), nil
+		case "expired":
+			return nil, fmt.Errorf("wrapped: %w", &TokenError{Reason: "canary", Public: "The token has expired.", Err: canary})
+		case "outage":
+			return nil, &KeyError{Reason: "fetch", Temporary: true, Err: canary}
+		case "misconfigured":
+			return nil, &KeyError{Reason: "canary"}
+		case "forbidden":
+			return nil, &web.Error{Status: 403, Err: canary}
+		}
+		return nil, canary
+	}})
+	h := mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Context().Value(key{})) }))
+	for _, c := range []struct {
+		token     string
+		status    int
+		challenge string
+	}{
+		{"", 401, `Bearer realm="api"`},
+		{"good", 200, ""},
+		{"expired", 401, `Bearer realm="api", error="invalid_token", error_description="The token has expired."`},
+		{"other", 401, `Bearer realm="api", error="invalid_token", error_description="The token is not valid."`},
+		{"outage", 503, ""},
+		{"misconfigured", 500, ""},
+		{"forbidden", 403, ""},
+		{strings.Repeat("x", 16<<10+1), 401, `Bearer realm="api", error="invalid_token", error_description="The token is too long."`},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.status || w.Header().Get("WWW-Authenticate") != c.challenge || strings.Contains(w.Body.String(), "canary") {
+			t.Errorf("%.20s: %d %v %s", c.token, w.Code, w.Header(), w.Body)
+		}
+		if w.Code == 200 && w.Body.String() != "ann" {
+			t.Errorf("the handler read %s", w.Body)
+		}
+	}
+}
+
+func TestErrorsSayWhy(t *testing.T) {
+	inner := errors.New("inner")
+	token, key := &TokenError{Reason: "old", Err: inner}, &KeyError{Reason: "gone", Err: inner}
+	if token.Error() != "bearer: token refused: old" || !errors.Is(token, inner) {
+		t.Error(token)
+	}
+	if key.Error() != "bearer: no key to judge the token with: gone: inner" || !errors.Is(key, inner) {
+		t.Error(key)
+	}
+}
+
+func TestNewRefusesAConfigThatCannotWork(t *testing.T) {
+	defer func() {
+		err, _ := recover().(error)
+		if err == nil || strings.Count(err.Error(), "bearer:") != 3 {
+			t.Errorf("got %v", err)
+		}
+	}()
+	New(Config{Sources: Sources{Cookie: " "}, MaxTokenBytes: -1})
 }
