@@ -44,7 +44,9 @@ type Field struct {
 	Doc string
 	// Quoted is encoding/json's option string.
 	Quoted bool
-	Rules  *Rules
+	// Omit is encoding/json's omitempty or omitzero.
+	Omit  bool
+	Rules *Rules
 }
 
 // A Param is a field that does not come from the JSON object.
@@ -230,7 +232,7 @@ func collect(t reflect.Type, index []int, input bool, above map[reflect.Type]boo
 		if err != nil {
 			return err
 		}
-		m := member{depth: len(index), tagged: name != "", Field: Field{Name: name, Index: at, Type: f.Type, Doc: f.Tag.Get("doc"), Quoted: hasOption(options, "string"), Rules: rules}}
+		m := member{depth: len(index), tagged: name != "", Field: Field{Name: name, Index: at, Type: f.Type, Doc: f.Tag.Get("doc"), Quoted: hasOption(options, "string"), Omit: hasOption(options, "omitempty") || hasOption(options, "omitzero"), Rules: rules}}
 		if name == "" {
 			m.Name = f.Name
 		}
