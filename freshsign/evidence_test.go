@@ -261,6 +261,17 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	}
 }
 
+func TestACallThatWasSavedIsInformationAndOneThatWasNotIsAWarning(t *testing.T) {
+	for outcome, want := range map[Outcome]string{Resigned: "INFO", Refused: "INFO", Healed: "INFO", Unhealed: "WARN"} {
+		var log bytes.Buffer
+		e := newEngine(Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		e.report(t.Context(), Incident{Cause: FreezeGap, Outcome: outcome})
+		if !strings.Contains(log.String(), "level="+want+" ") {
+			t.Errorf("%v: %s", outcome, log.String())
+		}
+	}
+}
+
 func TestErrorUnwraps(t *testing.T) {
 	e := &Error{Incident: Incident{Cause: WrongKey}, Err: apiError("X")}
 	var api smithy.APIError

@@ -55,9 +55,10 @@ var outcomeNames = [...]string{"unknown", "signed again before sending", "false 
 // String returns the outcome in words.
 func (o Outcome) String() string { return name(outcomeNames[:], int(o)) }
 
+// name returns the word for i, or the first, which stands for what has none.
 func name(names []string, i int) string {
-	if i < 0 || i >= len(names) {
-		i = 0
+	if i < 1 || i >= len(names) {
+		return names[0]
 	}
 	return names[i]
 }
