@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomiddy/middy/conformance/internal/debian"
 	"github.com/gomiddy/middy/emulator"
 )
 
@@ -38,7 +39,7 @@ func clients(t *testing.T) map[string]func(t *testing.T) client {
 	t.Helper()
 	return map[string]func(t *testing.T) client{
 		"aws-cli": func(t *testing.T) client {
-			aws := commandLine(t)
+			aws := debian.Program(t, debianAWS, "awscli")
 			return client{
 				command: func(url, operation string, input map[string]any) []string {
 					return append([]string{aws, "secretsmanager", kebab(operation), "--endpoint-url", url, "--output", "json"}, flags(input)...)

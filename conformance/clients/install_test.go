@@ -1,58 +1,19 @@
 package clients
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"github.com/gomiddy/middy/conformance/internal/debian"
 )
-
-// mayInstall reports whether the tests may put software on this machine.
-func mayInstall() bool { return os.Getenv("MIDDY_INSTALL") != "0" && !testing.Short() }
-
-// installLimit bounds one installation; packages come over a network.
-const installLimit = 5 * time.Minute
-
-func install(env []string, dir, name string, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), installLimit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %v: %w\n%s", name, args, err, out)
-	}
-	return nil
-}
 
 // debianAWS is where Debian's package puts the program. A PATH may have others
 // before it.
 const debianAWS = "/usr/bin/aws"
-
-// commandLine returns Debian's AWS CLI, or skips the test.
-func commandLine(t *testing.T) string {
-	t.Helper()
-	if _, err := os.Stat(debianAWS); err == nil {
-		return debianAWS
-	}
-	const missing = "MISSING: Debian's package awscli (apt-get install awscli); the AWS CLI was not tested"
-	apt, err := exec.LookPath("apt-get")
-	if err != nil || os.Geteuid() != 0 || !mayInstall() {
-		t.Skip(missing)
-	}
-	quiet := []string{"DEBIAN_FRONTEND=noninteractive"}
-	if err := install(quiet, "", apt, "update", "-qq"); err != nil {
-		t.Skipf("%s: %v", missing, err)
-	}
-	if err := install(quiet, "", apt, "install", "-y", "-qq", "--no-install-recommends", "awscli"); err != nil {
-		t.Skipf("%s: %v", missing, err)
-	}
-	return debianAWS
-}
 
 // javaScript returns node and the folder with the SDK, or skips the test. The
 // folder is kept in the user's cache directory, under the lock file's hash.
@@ -78,7 +39,7 @@ func javaScript(t *testing.T) (node, modules string) {
 	}
 	const missing = "MISSING: @aws-sdk/client-secrets-manager from npm; the AWS SDK for JavaScript was not tested"
 	npm, err := exec.LookPath("npm")
-	if err != nil || !mayInstall() {
+	if err != nil || !debian.MayInstall() {
 		t.Skip(missing)
 	}
 	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
@@ -100,7 +61,7 @@ func javaScript(t *testing.T) (node, modules string) {
 			t.Fatal(err)
 		}
 	}
-	if err := install(nil, dir, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
+	if err := debian.Run(nil, dir, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
 		t.Skipf("%s: %v", missing, err)
 	}
 	if err := os.Rename(dir, home); err != nil {
