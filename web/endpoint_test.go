@@ -869,3 +869,40 @@ func BenchmarkEndpoint(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+func TestADecoderKeepsTheSameRulesOutsideOfHTTP(t *testing.T) {
+	d := web.NewDecoder[[]stay](web.EndpointConfig{MaxBody: 40})
+	for _, c := range []struct {
+		rule, data string
+		status     int
+		want       []string
+	}{
+		{"fine", ` [{"to":1}] `, 0, nil},
+		{"rules", `[{"from":"x"},{}]`, 422, []string{"#/0/from : must be an integer", "#/0/to : is required", "#/1/to : is required"}},
+		{"no JSON", ``, 400, nil},
+		{"too large", strings.Repeat(" ", 41), 413, nil},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			got, err := d.Decode([]byte(c.data))
+			if c.status == 0 {
+				if err != nil || len(got) != 1 || got[0].To != 1 {
+					t.Fatalf("%v %v", got, err)
+				}
+				return
+			}
+			e, ok := errors.AsType[*web.Error](err)
+			if !ok || e.Status != c.status || got != nil || !slices.Equal(complaints(problem{Errors: e.Fields}), c.want) {
+				t.Errorf("%v %v", got, err)
+			}
+		})
+	}
+	if _, err := web.NewDecoder[stay](web.EndpointConfig{}).Decode([]byte(`{"from":5,"to":3}`)); err == nil || !strings.Contains(fmt.Sprint(err), "not valid") {
+		t.Errorf("Validate was not asked: %v", err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a chan is no JSON")
+		}
+	}()
+	web.NewDecoder[chan int](web.EndpointConfig{})
+}
