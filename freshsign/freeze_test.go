@@ -70,13 +70,16 @@ type lab struct {
 	answered atomic.Bool
 }
 
-func newLab(standing, h2 bool) *lab {
+func newLab(standing, h2 bool, edit ...func(*http.Server)) *lab {
 	l := &lab{standing: standing, h2: h2, listener: &memory{conns: make(chan net.Conn), closed: make(chan struct{})}}
 	l.service = newService(l.now)
 	var p http.Protocols
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
 	l.server = &http.Server{Handler: l, Protocols: &p}
+	for _, f := range edit {
+		f(l.server)
+	}
 	go l.server.Serve(l.listener)
 	return l
 }

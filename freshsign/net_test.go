@@ -216,6 +216,52 @@ func TestARequestThatMeetsAGOAWAYIsSentAgainWithAFreshSignature(t *testing.T) {
 	}
 }
 
+// An HTTP/2 connection whose only stream is taken for six minutes is handed out, and signed for, long before the first
+// byte. If the server then says goodbye, the connection is unusable, and the request, signed again, takes another. If the
+// stream becomes free instead, the old signature leaves, and is healed.
+func TestARequestThatWaitsForAStreamSucceeds(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		header          http.Header
+		requests, heals int
+	}{
+		{"the connection becomes unusable", http.Header{"Connection": {"close"}}, 2, 0},
+		{"the stream becomes free", nil, 3, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(false, true, func(s *http.Server) { s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 1} })
+				defer l.close()
+				tr := l.transport()
+				tr.HTTP2 = &http.HTTP2Config{StrictMaxConcurrentRequests: true}
+				defer tr.CloseIdleConnections()
+				client := secretsmanager.NewFromConfig(l.config(tr))
+				l.service.reply = func(n int, _ *http.Request) *answer {
+					if n > 1 {
+						return nil
+					}
+					time.Sleep(6 * time.Minute)
+					return &answer{status: 200, body: okBody, header: c.header}
+				}
+				var wg sync.WaitGroup
+				for range 2 {
+					wg.Go(func() {
+						if _, err := client.GetSecretValue(context.Background(), getInput); err != nil {
+							t.Error(err)
+						}
+					})
+					time.Sleep(time.Second)
+				}
+				wg.Wait()
+				if n, rejects := l.service.counts(); n != c.requests || rejects != c.heals {
+					t.Errorf("%d requests, %d rejected", n, rejects)
+				}
+				time.Sleep(time.Minute) // the connection ends
+			})
+		})
+	}
+}
+
 // A lateReader is a server's end of a connection on which bytes need their time.
 type lateReader struct {
 	net.Conn
