@@ -64,7 +64,9 @@ type Config struct {
 	MinSize int
 
 	// BufferSize is how many bytes of a response are held back to see whether they
-	// shrink. Default: 65536. Negative: MinSize. It is never less than MinSize.
+	// shrink; if they do not, the rest is sent as it is too. Default: 65536. Negative:
+	// MinSize. It is never less than MinSize. Less than 1024 bytes tell nothing: a longer
+	// response is then compressed whatever comes of it.
 	BufferSize int
 
 	// Compressible says whether bodies of a media type shrink, by the value of

@@ -72,12 +72,16 @@ func (w *writer) Write(p []byte) (int, error) {
 		w.decide(p)
 	}
 	if w.state == held {
-		if w.held.body.Len()+len(p) <= w.m.bufferSize {
+		room := w.m.bufferSize - w.held.body.Len()
+		if len(p) <= room {
 			return w.held.body.Write(p)
 		}
-		if err := w.settle(false); err != nil {
+		w.held.body.Write(p[:room])
+		if err := w.overflow(); err != nil {
 			return 0, err
 		}
+		n, err := w.Write(p[room:])
+		return room + n, err
 	}
 	if w.state == encoded {
 		return w.enc.Write(p)
@@ -194,6 +198,17 @@ func (w *writer) eligible(h http.Header, first []byte) bool {
 	}
 	return len(contentType) > 0 && w.m.compressible(contentType[0])
 }
+
+// overflow ends the time of holding back before the end of the body.
+func (w *writer) overflow() error {
+	if w.held.body.Len() < sample {
+		return w.stream()
+	}
+	return w.settle(false)
+}
+
+// sample is how many bytes tell whether the rest shrinks.
+const sample = 1 << 10
 
 // settle compresses what is held back and sends the smaller one. When that is not the
 // last of the body, the rest goes the same way.

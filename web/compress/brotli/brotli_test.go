@@ -78,9 +78,9 @@ func TestWhatIsFlushedCanBeRead(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(quality)))
 			var chunks [][]byte
 			var all []byte
-			for i := range 40 {
+			for i := range 24 {
 				n := i
-				if i%20 == 19 {
+				if i%12 == 11 {
 					n = 60_000 + r.IntN(60_000) // about a block
 				}
 				chunks = append(chunks, text(n, r))
