@@ -28,6 +28,7 @@ lint: ## staticcheck and golangci-lint, at pinned versions
 .PHONY: bench
 bench: ## benchmarks that run us and the peer, and print the ratio
 	$(GO) test -run "^$$" -bench "ColdStart" -benchtime 1x . && $(GO) test -run "^$$" -bench "Chain|Invocation" . && $(GO) test -run "^$$" -bench . ./freshsign ./params
+	cd bench && GOWORK=off $(GO) test -run "^$$" -bench .
 
 .PHONY: soak
 soak: ## the long runs: a million schedules, hours of freezes

@@ -214,7 +214,7 @@ func flatten(err error, into []error) []error {
 	return append(into, err)
 }
 
-type statuser interface{ Status() int }
+type hasStatus interface{ Status() int }
 
 // statusOf is the status of a success before there is a result.
 func statusOf[Out any]() (status int) {
@@ -226,7 +226,7 @@ func statusOf[Out any]() (status int) {
 	if t.Kind() == reflect.Pointer {
 		zero = reflect.New(t.Elem())
 	}
-	s, ok := zero.Interface().(statuser)
+	s, ok := zero.Interface().(hasStatus)
 	if !ok {
 		return http.StatusOK
 	}
@@ -246,7 +246,7 @@ const maxPooled = 64 << 10
 // writeResult writes a result. The error is for the case that nothing was written.
 func writeResult[Out any](w http.ResponseWriter, out *Out) error {
 	status := http.StatusOK
-	if s, ok := implements[statuser](out); ok {
+	if s, ok := implements[hasStatus](out); ok {
 		status = s.Status()
 	} else if _, empty := any(*out).(struct{}); empty {
 		status = http.StatusNoContent

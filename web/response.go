@@ -25,12 +25,11 @@ type Response struct {
 // recorder is the http.ResponseWriter of one invocation whose response is sent
 // when it is whole. It keeps net/http's rules: RFC 9110 sections 6.4.1 and 15.
 type recorder struct {
-	header  http.Header
-	sent    http.Header // the header as it was when the status was written
-	status  int
-	body    []byte
-	head    bool // the request's method is HEAD
-	written int64
+	header http.Header
+	sent   http.Header // the header as it was when the status was written
+	status int
+	body   []byte
+	head   bool // the request's method is HEAD
 }
 
 func (w *recorder) Header() http.Header { return w.header }
