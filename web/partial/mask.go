@@ -1,0 +1,298 @@
+package partial
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gomiddy/middy/web/internal/jsontoken"
+)
+
+// A mask says which members of an object are wanted, in the order of the selector.
+// A nil mask wants everything.
+type mask struct {
+	entries []entry
+}
+
+type entry struct {
+	name string
+	any  bool  // the wildcard
+	sub  *mask // of the member's value
+}
+
+// compile reads a selector in json-mask's grammar,
+// https://github.com/nemtsov/json-mask#grammar-syntax: names separated by commas,
+// a/b for a member of a member, a(b,c) for several, * for every member, and \
+// before a character that shall be part of a name. Like the original it has no
+// errors: what is not in the grammar has some meaning. Its depth of recursion is the
+// number of / and ( in the selector, which the caller bounds.
+func compile(selector string) *mask {
+	p := &parser{tokens: scan(selector)}
+	m, _ := p.props(false)
+	return m
+}
+
+// A piece is a name or one of , / ( ).
+type piece struct {
+	mark byte // 0: a name
+	name string
+	any  bool
+}
+
+func scan(selector string) []piece {
+	var pieces []piece
+	var name strings.Builder
+	escaped := false // the name has an escape, so that it is no wildcard
+	push := func() {
+		if s := name.String(); s != "" {
+			pieces = append(pieces, piece{name: s, any: s == "*" && !escaped})
+		}
+		name.Reset()
+		escaped = false
+	}
+	for i := 0; i < len(selector); i++ {
+		switch c := selector[i]; c {
+		case '\\':
+			if i++; i < len(selector) {
+				name.WriteByte(selector[i])
+				escaped = true
+			}
+		case ',', '/', '(', ')':
+			push()
+			pieces = append(pieces, piece{mark: c})
+		default:
+			name.WriteByte(c)
+		}
+	}
+	push()
+	return pieces
+}
+
+type parser struct{ tokens []piece }
+
+// props reads what belongs to one name, or to the top, up to and including the mark
+// that ends it.
+func (p *parser) props(path bool) (m *mask, ok bool) {
+	m = &mask{}
+	for len(p.tokens) > 0 {
+		t := p.tokens[0]
+		p.tokens = p.tokens[1:]
+		switch t.mark {
+		case ',', ')':
+			return m, len(m.entries) > 0
+		case '(':
+		case '/':
+			path = true
+		default:
+			sub, some := p.props(false)
+			if !some {
+				sub = nil
+			}
+			m.add(entry{t.name, t.any, sub})
+			if path {
+				return m, true
+			}
+		}
+	}
+	return m, len(m.entries) > 0
+}
+
+// add replaces an entry of the same name, in its place, as json-mask does.
+func (m *mask) add(e entry) {
+	for i := range m.entries {
+		if m.entries[i].name == e.name && m.entries[i].any == e.any {
+			m.entries[i] = e
+			return
+		}
+	}
+	m.entries = append(m.entries, e)
+}
+
+// find returns the entries for a name, the one that counts first, and the one that
+// counts when the first selects nothing.
+func (m *mask) find(name string) (first, second *entry) {
+	for i := range m.entries {
+		if e := &m.entries[i]; e.any || e.name == name {
+			first, second = e, first
+		}
+	}
+	return first, second
+}
+
+// A filter copies the wanted parts of a JSON text, without space between tokens.
+type filter struct {
+	src  []byte
+	s    *jsontoken.Scanner
+	out  []byte
+	last jsontoken.Kind // written last
+}
+
+// maxDepth bounds the recursion over the document.
+const maxDepth = 1000
+
+// apply returns the parts of src that m selects, or false when src is no array or
+// object.
+func apply(src []byte, m *mask) ([]byte, bool) {
+	f := &filter{src: src, s: jsontoken.New(src, maxDepth), out: make([]byte, 0, len(src))}
+	tok, err := f.s.Next()
+	if err != nil || tok.Kind != jsontoken.ObjectStart && tok.Kind != jsontoken.ArrayStart {
+		return nil, false
+	}
+	selected, err := f.value(tok, m)
+	if err != nil {
+		return nil, false
+	}
+	if end, err := f.s.Next(); err != nil || end.Kind != jsontoken.EOF {
+		return nil, false
+	}
+	if !selected {
+		return []byte("null"), true
+	}
+	return f.out, true
+}
+
+// write appends a token and the comma or colon before it.
+func (f *filter) write(tok jsontoken.Token) {
+	switch f.last {
+	case jsontoken.Key:
+		f.out = append(f.out, ':')
+	case jsontoken.EOF, jsontoken.ObjectStart, jsontoken.ArrayStart:
+	default:
+		if tok.Kind != jsontoken.ObjectEnd && tok.Kind != jsontoken.ArrayEnd {
+			f.out = append(f.out, ',')
+		}
+	}
+	f.out = append(f.out, f.src[tok.Start:tok.End]...)
+	f.last = tok.Kind
+}
+
+// A place is where the output can be cut off again.
+type place struct {
+	length int
+	last   jsontoken.Kind
+}
+
+func (f *filter) here() place   { return place{len(f.out), f.last} }
+func (f *filter) undo(to place) { f.out, f.last = f.out[:to.length], to.last }
+
+// value copies what m selects of the value that begins with tok. It reports false,
+// and copies nothing, when m selects members of what has none.
+func (f *filter) value(tok jsontoken.Token, m *mask) (selected bool, err error) {
+	switch {
+	case m == nil:
+		return true, f.whole(tok, f.write)
+	case tok.Kind == jsontoken.ObjectStart:
+		return true, f.object(tok, m)
+	case tok.Kind == jsontoken.ArrayStart:
+		return f.array(tok, m)
+	case f.falsy(tok): // as in JavaScript, where a missing customer may be null
+		f.write(tok)
+		return true, nil
+	}
+	return false, nil
+}
+
+func (f *filter) falsy(tok jsontoken.Token) bool {
+	text := string(f.src[tok.Start:tok.End])
+	switch tok.Kind {
+	case jsontoken.Literal:
+		return text != "true"
+	case jsontoken.Number:
+		n, _ := strconv.ParseFloat(text, 64)
+		return n == 0
+	}
+	return text == `""`
+}
+
+// whole calls do for every token of the value that begins with tok.
+func (f *filter) whole(tok jsontoken.Token, do func(jsontoken.Token)) error {
+	do(tok)
+	if tok.Kind != jsontoken.ObjectStart && tok.Kind != jsontoken.ArrayStart {
+		return nil
+	}
+	for depth := f.s.Depth(); f.s.Depth() >= depth; {
+		next, err := f.s.Next()
+		if err != nil {
+			return err
+		}
+		do(next)
+	}
+	return nil
+}
+
+func (f *filter) object(tok jsontoken.Token, m *mask) error {
+	f.write(tok)
+	for {
+		key, err := f.s.Next()
+		if err != nil {
+			return err
+		}
+		if key.Kind == jsontoken.ObjectEnd {
+			f.write(key)
+			return nil
+		}
+		if err := f.member(key, m); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *filter) member(key jsontoken.Token, m *mask) error {
+	tok, err := f.s.Next()
+	if err != nil {
+		return err
+	}
+	first, second := m.find(jsontoken.Unquote(f.src[key.Start:key.End]))
+	if first == nil {
+		return f.whole(tok, func(jsontoken.Token) {})
+	}
+	before := f.here()
+	f.write(key)
+	retry, outside := *f.s, f.s
+	selected, err := f.value(tok, first.sub)
+	if err != nil {
+		return err
+	}
+	if !selected {
+		f.undo(before)
+	}
+	if selected || second == nil {
+		return nil
+	}
+	f.write(key)
+	f.s = &retry
+	selected, err = f.value(tok, second.sub)
+	if !selected {
+		f.undo(before)
+	}
+	f.s = outside
+	return err
+}
+
+// array selects of every element. One that is not empty and of which nothing is
+// selected is not selected itself.
+func (f *filter) array(tok jsontoken.Token, m *mask) (selected bool, err error) {
+	before := f.here()
+	f.write(tok)
+	empty := true
+	for {
+		next, err := f.s.Next()
+		if err != nil {
+			return false, err
+		}
+		if next.Kind == jsontoken.ArrayEnd {
+			f.write(next)
+			break
+		}
+		empty = false
+		one, err := f.value(next, m)
+		if err != nil {
+			return false, err
+		}
+		selected = selected || one
+	}
+	if empty || selected {
+		return true, nil
+	}
+	f.undo(before)
+	return false, nil
+}
