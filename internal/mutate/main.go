@@ -2,7 +2,7 @@
 // package at a time and runs the package's tests on the result. A mutant that no
 // test fails on is a threshold that nobody holds.
 //
-//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] [-list] package
+//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] [-v] [-list] package
 //
 // What it changes: < <= > >= to the boundary beside and to the opposite; == != &&
 // || + - * / << >> ++ -- += -= to the opposite; Before, After and Equal of time.Time and
@@ -40,6 +40,7 @@ func main() {
 	flag.StringVar(&o.only, "only", ".", "which files to mutate, a regular expression on their names")
 	flag.StringVar(&o.part, "part", "1/1", "which share of the mutants, such as 1/2")
 	flag.DurationVar(&o.timeout, "timeout", 0, "for one mutant; 0 means ten times what the tests take without one, and at least 20 s")
+	flag.BoolVar(&o.verbose, "v", false, "print the killed too, with the test that was first to fail")
 	flag.BoolVar(&o.list, "list", false, "print the mutants and run nothing")
 	flag.Parse()
 	survived, err := o.mutate(os.Stdout, flag.Arg(0))
@@ -55,7 +56,7 @@ func main() {
 type options struct {
 	run, skip, only, part string
 	timeout               time.Duration
-	list                  bool
+	verbose, list         bool
 }
 
 // A source is one file as it was when the run began: it may be edited meanwhile.
@@ -117,12 +118,16 @@ func (o options) mutate(w io.Writer, pkg string) (alive int, err error) {
 				fmt.Fprintln(w, at)
 				continue
 			}
-			v, err := o.judge(dir, pkg, src, m)
+			v, by, err := o.judge(dir, pkg, src, m)
 			if err != nil {
 				return alive, err
 			}
-			if count[v]++; v == survived {
+			count[v]++
+			switch {
+			case v == survived:
 				fmt.Fprintln(w, "SURVIVED", at)
+			case v == killed && o.verbose:
+				fmt.Fprintf(w, "killed %s by %s\n", at, by)
 			}
 		}
 		alive += count[survived]
@@ -191,29 +196,35 @@ func excused(line, mutant string) bool {
 	return !strings.Contains(reason, "`") || strings.Contains(reason, "`"+mutant+"`")
 }
 
+var failure = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+
 // judge runs the tests with the mutant in place. A mutant is killed by a failure
 // or by the time that it took.
-func (o options) judge(dir, pkg string, src source, m mutant) (verdict, error) {
+func (o options) judge(dir, pkg string, src source, m mutant) (v verdict, by string, err error) {
 	changed := filepath.Join(dir, "mutant.go")
 	if err := os.WriteFile(changed, []byte(src.text[:m.from]+m.new+src.text[m.to:]), 0o644); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	b, err := json.Marshal(map[string]map[string]string{"Replace": {src.path: changed}})
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	overlay := filepath.Join(dir, "overlay.json")
 	if err := os.WriteFile(overlay, b, 0o644); err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	out, err := o.test(pkg, "-overlay", overlay)
 	switch {
 	case err == nil:
-		return survived, nil
+		return survived, "", nil
 	case strings.Contains(string(out), "[build failed]"):
-		return stillborn, nil
+		return stillborn, "", nil
 	}
-	return killed, nil
+	by = "the end of its time, or a panic"
+	if m := failure.FindSubmatch(out); m != nil {
+		by = string(m[1])
+	}
+	return killed, by, nil
 }
 
 func (o options) test(pkg string, more ...string) ([]byte, error) {

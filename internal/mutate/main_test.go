@@ -85,9 +85,13 @@ held.go: 3 mutants killed, 0 survived; 0 equivalent, 1 did not compile
 		t.Errorf("%d, %v:\n%s", alive, err, &out)
 	}
 	out.Reset()
-	alive, err = options{run: "Loop", skip: "^$", only: "loop", part: "1/1", timeout: 2 * time.Second}.mutate(&out, ".")
-	if err != nil || alive != 3 || !strings.HasSuffix(out.String(), "loop.go: 1 mutants killed, 3 survived; 0 equivalent, 0 did not compile\n") {
+	alive, err = options{run: "Loop", skip: "^$", only: "loop", part: "1/1", timeout: 2 * time.Second, verbose: true}.mutate(&out, ".")
+	if err != nil || alive != 3 || !strings.HasSuffix(out.String(), "killed loop.go:4: ++ -> -- by the end of its time, or a panic\nloop.go: 1 mutants killed, 3 survived; 0 equivalent, 0 did not compile\n") {
 		t.Errorf("what never ends is killed: %d, %v:\n%s", alive, err, &out)
+	}
+	out.Reset()
+	if _, err = (options{run: ".", skip: "Loop", only: "held", part: "1/1", verbose: true}).mutate(&out, "."); err != nil || strings.Count(out.String(), " by Test\n") != 3 {
+		t.Errorf("who killed: %v:\n%s", err, &out)
 	}
 	for name, text := range files {
 		if b, err := os.ReadFile(name); err != nil || string(b) != text {
