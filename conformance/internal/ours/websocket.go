@@ -1,0 +1,195 @@
+package ours
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/gomiddy/middy"
+	"github.com/gomiddy/middy/conformance"
+	"github.com/gomiddy/middy/web/ws"
+)
+
+// webSocket runs a case of Middy's ws packages on package ws.
+func webSocket(ctx context.Context, c *conformance.Case) (got object) {
+	defer func() {
+		if p := recover(); p != nil {
+			got = object{"error": object{"at": "construction"}}
+		}
+	}()
+	r := &run{c: c}
+	use := c.Use[len(c.Use)-1]
+	all, _ := value(use.Options).(object)
+	o := options{all, use.Options}
+	var receive ws.Receiver
+	switch use.Name {
+	case "ws-json-body-parser":
+		receive = ws.JSON(func(_ context.Context, _ *ws.Message, in any) (any, error) {
+			r.ran++
+			r.saw = object{"body": in}
+			return nil, nil
+		}, ws.JSONConfig{MaxDepth: 128})
+	case "ws-router":
+		receive = r.routes(o)
+	case "ws-response":
+		receive = r.respond(o)
+	}
+	f, err := middy.New(ws.Handler(receive))
+	if err != nil {
+		return object{"error": object{"at": "construction", "message": err.Error()}}
+	}
+	if c.Steps == nil {
+		return r.message(ctx, f, c.Event)
+	}
+	var steps []any
+	for _, s := range c.Steps {
+		one := r.message(ctx, f, s.Event)
+		delete(one, "sends")
+		steps = append(steps, one)
+	}
+	return object{"steps": steps, "sends": r.sends}
+}
+
+func (r *run) message(ctx context.Context, f *middy.Function, event json.RawMessage) object {
+	r.ran, r.saw, r.err = 0, nil, nil
+	payload, err := completeMessage(event)
+	if err != nil {
+		return object{"runner": err.Error()}
+	}
+	out, err := f.Invoke(ctx, payload)
+	got := object{}
+	if err != nil {
+		got["error"] = errorOf(err)
+	} else {
+		var resp struct {
+			StatusCode int    `json:"statusCode"`
+			Body       string `json:"body"`
+		}
+		if err := json.Unmarshal(out, &resp); err != nil {
+			return object{"runner": err.Error()}
+		}
+		switch {
+		case resp.StatusCode >= 400: // a *web.Error, as API Gateway reads it
+			got["error"] = problemOf(resp.StatusCode, resp.Body)
+		case r.saw == nil || r.c.Handler != nil && r.c.Handler.Return != nil:
+			got["response"] = object{"statusCode": resp.StatusCode, "headers": object{}, "body": resp.Body}
+		}
+	}
+	if r.saw != nil {
+		got["saw"] = r.saw
+	}
+	if r.ran == 0 && got["error"] == nil {
+		got["skipped"] = true
+	}
+	if len(r.sends) > 0 {
+		got["sends"] = r.sends
+	}
+	return got
+}
+
+func problemOf(status int, body string) object {
+	var p struct{ Title, Detail string }
+	_ = json.Unmarshal([]byte(body), &p) // another form has no detail
+	if p.Detail == "" {
+		p.Detail = p.Title
+	}
+	return object{"status": status, "message": p.Detail}
+}
+
+// completeMessage adds what API Gateway always sends.
+func completeMessage(event json.RawMessage) (json.RawMessage, error) {
+	payload, err := conformance.Plain(event)
+	if err != nil {
+		return nil, err
+	}
+	var e object
+	if err := json.Unmarshal(payload, &e); err != nil || e == nil {
+		return payload, err
+	}
+	if _, has := e["requestContext"]; !has && e["path"] == nil && len(e) > 0 {
+		e["requestContext"] = object{}
+	}
+	in, _ := e["requestContext"].(object)
+	if in == nil {
+		return payload, nil
+	}
+	for key, v := range map[string]string{"routeKey": "$default", "eventType": "MESSAGE", "connectionId": "c", "requestId": "r"} {
+		if _, has := in[key]; !has && (len(in) == 0 || key != "routeKey" || in["connectionId"] != nil) {
+			in[key] = v
+		}
+	}
+	return json.Marshal(e)
+}
+
+func (r *run) routes(o options) ws.Receiver {
+	cfg := ws.RouterConfig{}
+	if o.function("notFoundResponse") == "notFound" {
+		cfg.NotFound = func(_ context.Context, m *ws.Message) (any, error) {
+			body, _ := json.Marshal(object{"routeKey": m.RouteKey}) // it is a string
+			return ws.Response{StatusCode: 404, Header: map[string]string{"Content-Type": "application/json"}, Body: body}, nil
+		}
+	}
+	router := ws.NewRouter(cfg)
+	routes, _ := o.all["routes"].([]any)
+	for _, v := range routes {
+		route, _ := v.(object)
+		key, _ := route["routeKey"].(string)
+		handler, _ := route["handler"].(object)
+		router.HandleFunc(key, func(context.Context, *ws.Message) (any, error) {
+			r.ran++
+			r.saw = object{"tag": handler["tag"]}
+			return nil, nil
+		})
+	}
+	return router
+}
+
+// respond posts what the handler returns. A command for Middy's client, an object
+// with Data or ConnectionId, is a call of ours.
+func (r *run) respond(o options) ws.Receiver {
+	cfg := aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret", ""), HTTPClient: &http.Client{Transport: roundTripper(r.post(o.text("failure")))}}
+	clientOptions := options{all: o.object("awsClientOptions")}
+	client := ws.NewClient(cfg, ws.Config{Endpoint: clientOptions.text("endpoint")})
+	return ws.Respond(client)(ws.Func(func(ctx context.Context, m *ws.Message) (any, error) {
+		r.ran++
+		if r.c.Handler.Throw != nil {
+			return nil, thrown(r.c.Handler.Throw)
+		}
+		v := value(r.c.Handler.Return)
+		if command, ok := v.(object); ok && (command["Data"] != nil || command["ConnectionId"] != nil) {
+			if id, _ := command["ConnectionId"].(string); id != "" {
+				return nil, client.Send(ctx, id, bytesOf(command["Data"]))
+			}
+			v = command["Data"]
+		}
+		if _, is := v.(conformance.Undefined); is {
+			return nil, nil
+		}
+		return v, nil
+	}))
+}
+
+// post is API Gateway's callback API: it notes what is sent.
+func (r *run) post(failure string) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		stage, id, _ := strings.Cut(req.URL.EscapedPath(), "/@connections/")
+		id, _ = url.PathUnescape(id)
+		data, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.sends = append(r.sends, []any{req.URL.Scheme + "://" + req.URL.Host + stage, object{"ConnectionId": id, "Data": text(data)}})
+		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Body: readCloser(nil), Request: req}
+		if failure == "GoneException" {
+			resp.StatusCode = http.StatusGone
+			resp.Header.Set("X-Amzn-Errortype", failure)
+		}
+		return resp, nil
+	}
+}
