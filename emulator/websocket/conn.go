@@ -34,6 +34,7 @@ type conn struct {
 	connected time.Time
 	identity  map[string]string
 
+	ready       chan struct{} // closed when ws is set, or never will be
 	ws          *websocket.Conn
 	raw         net.Conn
 	idle, total *time.Timer
@@ -142,7 +143,7 @@ func hasToken(h http.Header, name, token string) bool {
 func (a *API) newConn(r *http.Request) *conn {
 	c := &conn{
 		api: a, id: newID(), apiID: cmp.Or(a.cfg.APIID, "local"), domain: hostname(r.Host),
-		connected: a.cfg.Now(), identity: map[string]string{"sourceIp": hostname(r.RemoteAddr)},
+		ready: make(chan struct{}), connected: a.cfg.Now(), identity: map[string]string{"sourceIp": hostname(r.RemoteAddr)},
 	}
 	if agent := r.UserAgent(); agent != "" {
 		c.identity["userAgent"] = agent
@@ -160,28 +161,48 @@ func (c *conn) accept(w http.ResponseWriter, r *http.Request, protocol string) e
 	if protocol != "" {
 		opts.Subprotocols = []string{protocol}
 	}
+	a := c.api
+	a.mu.Lock()
+	a.conns[c.id] = c // before the client knows that it is connected
+	a.mu.Unlock()
 	taken := &hijacked{ResponseWriter: w}
 	ws, err := websocket.Accept(taken, r, opts)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer close(c.ready)
 	if err != nil {
+		delete(a.conns, c.id)
 		return err
 	}
 	ws.SetReadLimit(-1) // read has its own
 	c.ws, c.raw = ws, taken.conn
 	c.queue = make(chan message, 64)
-	if d := c.api.cfg.Idle; d > 0 {
-		c.idle = time.AfterFunc(d, func() { c.close(statusGoingAway, "Going away") })
-	}
-	if d := c.api.cfg.Total; d > 0 {
-		c.total = time.AfterFunc(d, func() { c.close(statusGoingAway, "Going away") })
-	}
-	a := c.api
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.conns[c.id] = c
+	goodbye := func() { c.close(statusGoingAway, "Going away") }
+	c.idle, c.total = after(a.cfg.Idle, goodbye), after(a.cfg.Total, goodbye)
 	if a.closed { // meanwhile
-		c.close(statusGoingAway, "Going away")
+		goodbye()
 	}
 	return nil
+}
+
+// after is a timer that a negative duration never fires.
+func after(d time.Duration, do func()) *time.Timer {
+	t := time.AfterFunc(max(d, time.Hour), do)
+	if d < 0 {
+		t.Stop()
+	} else {
+		t.Reset(d)
+	}
+	return t
+}
+
+func (c *conn) isReady() bool {
+	select {
+	case <-c.ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // hijacked keeps the socket, to end a connection whose client does not.
@@ -209,11 +230,8 @@ func (c *conn) serve() {
 	code, reason := c.read()
 	c.api.forget(c)
 	_ = c.ws.CloseNow()
-	for _, t := range []*time.Timer{c.idle, c.total} {
-		if t != nil {
-			t.Stop()
-		}
-	}
+	c.idle.Stop()
+	c.total.Stop()
 	close(c.queue)
 	workers.Wait()
 	c.end(code, reason)
@@ -304,7 +322,7 @@ func (c *conn) touch() {
 	c.mu.Lock()
 	c.lastActive = c.api.cfg.Now()
 	c.mu.Unlock()
-	if c.idle != nil {
+	if c.api.cfg.Idle > 0 {
 		c.idle.Reset(c.api.cfg.Idle)
 	}
 }

@@ -190,7 +190,9 @@ func (a *API) Close(ctx context.Context) error {
 	a.mu.Lock()
 	a.closed = true
 	for _, c := range a.conns {
-		c.close(statusGoingAway, "Going away")
+		if c.isReady() {
+			c.close(statusGoingAway, "Going away")
+		}
 	}
 	a.mu.Unlock()
 	done := make(chan struct{})
@@ -204,7 +206,9 @@ func (a *API) Close(ctx context.Context) error {
 	a.stop()
 	a.mu.Lock()
 	for _, c := range a.conns {
-		_ = c.raw.Close()
+		if c.isReady() {
+			_ = c.raw.Close()
+		}
 	}
 	a.mu.Unlock()
 	<-done
@@ -246,10 +250,19 @@ func (a *API) Disconnect(connectionID string) error {
 	return nil
 }
 
+// find returns an open connection, or nil. One that is just being accepted is
+// worth the moment.
 func (a *API) find(id string) *conn {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.conns[id]
+	c := a.conns[id]
+	a.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	if <-c.ready; c.ws == nil {
+		return nil
+	}
+	return c
 }
 
 // forget makes a connection's id gone; it reports whether it was there.

@@ -156,7 +156,9 @@ func say(t *testing.T, c *client.Conn, text string) {
 
 func hear(t *testing.T, c *client.Conn) string {
 	t.Helper()
-	_, data, err := c.Read(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, data, err := c.Read(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
