@@ -217,6 +217,7 @@ type request struct {
 	now       time.Time
 	principal string
 	operation string
+	authorize func(action, resource string) *service.Error // nil allows all
 }
 
 // operations maps a name to what reads its input and carries it out, with the
@@ -270,7 +271,7 @@ func (s *Service) Call(ctx context.Context, c *service.Call) (any, error) {
 	if err := s.Open(); err != nil {
 		return nil, &service.Error{Status: 500, Code: "InternalServiceError", Message: err.Error()}
 	}
-	r := &request{place: place{c.Account, c.Region}, now: c.Now, principal: c.PrincipalARN, operation: c.Operation}
+	r := &request{place: place{c.Account, c.Region}, now: c.Now, principal: c.PrincipalARN, operation: c.Operation, authorize: c.Authorize}
 	if r.account == "" {
 		r.account = s.cfg.AccountID
 	}

@@ -396,7 +396,14 @@ func (s *Service) fillBatch(r *request, out *batchOutput, ids []string) int {
 	return len(ids)
 }
 
+// batchItem is authorised by itself: the batch was for its operation alone.
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html
 func (s *Service) batchItem(r *request, id string) (*secretValue, error) {
+	if r.authorize != nil {
+		if denied := r.authorize("secretsmanager:GetSecretValue", id); denied != nil {
+			return nil, denied
+		}
+	}
 	sec, err := s.find(r, id)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,9 +12,12 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/emulator"
+	"github.com/gomiddy/middy/emulator/lambda"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
 	"github.com/gomiddy/middy/emulator/seed"
+	"github.com/gomiddy/middy/emulator/service"
+	"github.com/gomiddy/middy/emulator/sigv4"
 	"github.com/gomiddy/middy/emulator/ssm"
 	"github.com/gomiddy/middy/emulator/sts"
 )
@@ -27,6 +32,9 @@ type localAWS struct {
 	credentials     runtimeapi.Credentials
 	secrets         *secretsmanager.Service
 	parameters      *ssm.Service
+	verifier        *sigv4.Verifier    // of signatures with the function's credentials
+	rotator         runtimeapi.Invoker // the function, for secrets that name it
+	function        string             // its name
 	close           func() error
 }
 
@@ -56,9 +64,10 @@ func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter) (*lo
 		return nil, err
 	}
 	server := emulator.New(emulator.Config{})
-	a := &localAWS{seedFile: seedFile, region: server.Region(), account: server.AccountID()}
+	a := &localAWS{seedFile: seedFile, region: server.Region(), account: server.AccountID(), function: p.Name}
 	a.secrets = secretsmanager.New(secretsmanager.Config{
 		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "secretsmanager"),
+		Invoke: a.rotate, OnRotation: r.rotated,
 	})
 	a.parameters = ssm.New(ssm.Config{
 		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "ssm"), Secrets: a.secrets,
@@ -69,8 +78,8 @@ func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter) (*lo
 	if err := a.sow(); err != nil {
 		return nil, errors.Join(err, a.secrets.Close())
 	}
-	server.Register(a.secrets)
-	server.Register(a.parameters)
+	server.Register(namedSecrets{a.secrets, r})
+	server.Register(namedParameters{a.parameters, r})
 	server.Register(sts.New(sts.Config{Credentials: server.Credentials()}))
 	// Not ctx: on Ctrl-C the function still has what it needs to end well.
 	if err := server.Start(context.WithoutCancel(ctx)); err != nil {
@@ -78,6 +87,7 @@ func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter) (*lo
 	}
 	unsubscribe := server.Subscribe(r.refused)
 	session := server.Session()
+	a.verifier = verifier(server)
 	a.url = server.URL()
 	a.shell = server.Env()
 	a.env = endpointsOnly(a.shell)
@@ -114,6 +124,82 @@ func (a *localAWS) sow() error {
 	}
 	a.summary += fmt.Sprintf("; %s and %s from %s", count(len(s.SecretNames()), "secret"), count(len(s.ParameterNames()), "parameter"), shorten(a.seedFile))
 	return nil
+}
+
+// rotate runs a step of a rotation: the function's own when the secret names it,
+// and the built-in one for an ARN of a function that is not here.
+func (a *localAWS) rotate(ctx context.Context, arn string, payload []byte) ([]byte, error) {
+	name, qualifier, err := lambda.ParseName(arn)
+	if err != nil || name != a.function {
+		return secretsmanager.BuiltinRotation(a.secrets)(ctx, arn, payload)
+	}
+	resp, err := a.rotator.Invoke(ctx, runtimeapi.Request{Payload: payload, Qualifier: qualifier})
+	if err != nil {
+		return nil, err
+	}
+	if resp.FunctionError != "" {
+		return nil, fmt.Errorf("%s: %s", resp.ErrorType, resp.ErrorMessage)
+	}
+	return resp.Payload, nil
+}
+
+// verifier checks signatures made with what this emulator has issued to the
+// function and to a shell.
+func verifier(server *emulator.Server) *sigv4.Verifier {
+	known := []emulator.KeyPair{server.Session(), server.Credentials().Root()}
+	return sigv4.New(sigv4.Config{Now: server.Clock().Now, Lookup: func(id string) (sigv4.Credentials, bool) {
+		for _, k := range known {
+			if k.AccessKeyID == id {
+				return sigv4.Credentials{Secret: k.SecretAccessKey, SessionToken: k.SessionToken, Expires: k.Expires, PrincipalARN: k.PrincipalARN}, true
+			}
+		}
+		return sigv4.Credentials{}, false
+	}})
+}
+
+// namedSecrets tells the reporter which secret a refused request asked for: the
+// emulator's record of a request has no body.
+type namedSecrets struct {
+	*secretsmanager.Service
+	r *reporter
+}
+
+func (n namedSecrets) Call(ctx context.Context, c *service.Call) (any, error) {
+	result, err := n.Service.Call(ctx, c)
+	switch {
+	case err != nil:
+		n.r.asked(c.RequestID, c.Body)
+	case c.Operation == "BatchGetSecretValue":
+		n.r.batchErrors(result)
+	}
+	return result, err
+}
+
+// namedParameters does the same for Parameter Store.
+type namedParameters struct {
+	*ssm.Service
+	r *reporter
+}
+
+func (n namedParameters) Call(ctx context.Context, c *service.Call) (any, error) {
+	result, err := n.Service.Call(ctx, c)
+	if err != nil {
+		n.r.asked(c.RequestID, c.Body)
+	}
+	return result, err
+}
+
+// resourceIn is the name in a request, or "".
+func resourceIn(body []byte) string {
+	var in struct {
+		SecretID string `json:"SecretId"` //nolint:tagliatelle // AWS's name
+		Name     string `json:"Name"`
+		Path     string `json:"Path"`
+	}
+	if json.Unmarshal(body, &in) != nil {
+		return ""
+	}
+	return cmp.Or(in.SecretID, in.Name, in.Path)
 }
 
 func count(n int, what string) string {

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,12 +22,18 @@ func devCommand() command {
 		args:    "[flags] ./pkg",
 		summary: "run a function as Lambda does, and rebuild it on change",
 		help: `Builds the function and runs its own main against an emulated Runtime API,
-frozen between invocations as on Lambda. Before it: an HTTP front door and
+frozen between invocations as on Lambda. Before it: one or more front doors and
 Lambda's Invoke API. Behind it: Secrets Manager, Parameter Store and STS, which
 verify signatures, filled from seed.yaml in the package's directory.
 
   middy dev ./examples/orders
   curl localhost:3000/orders/42
+
+Several doors show one function behind each of them, on ports that follow one
+another; a WebSocket door brings the callback API, which the function's SDK finds:
+
+  middy dev --front rest,alb ./examples/orders
+  middy dev --websocket ./examples/chat
 
 An edit is live as soon as it builds; what is in flight ends on the old build,
 and an edit that does not build leaves the old one in place.`,
@@ -40,6 +45,11 @@ type devConfig struct {
 	arg      string
 	port     int
 	front    string
+	fronts   []string // as read
+	routes   listFlag
+	stage    string
+	binary   listFlag
+	stream   bool
 	tags     string
 	seed     string
 	data     string
@@ -49,13 +59,21 @@ type devConfig struct {
 	memory   int
 	noFreeze bool
 	noWatch  bool
+
+	routeResponses bool
 }
 
 func (a *app) devFlags(args []string) (*devConfig, error) {
 	c := &devConfig{}
 	fs := flag.NewFlagSet("dev", flag.ContinueOnError)
-	fs.IntVar(&c.port, "port", defaultPort, "`PORT` of the front door and the Invoke API; 0 takes a free one")
-	fs.StringVar(&c.front, "front", "http", "`DOOR` before the function: http (HTTP API 2.0), url (function URL) or stream (one that streams)")
+	fs.IntVar(&c.port, "port", defaultPort, "`PORT` of the first front door and the Invoke API, more doors follow it; 0 takes free ones")
+	fs.StringVar(&c.front, "front", "http", "`DOORS` before the function, with commas between: "+frontList())
+	websocketToo := fs.Bool("websocket", false, "a WebSocket API, too, as with ws in --front")
+	fs.Var(&c.routes, "route", "`ROUTE` of the API, as \"GET /orders/{id}\", $default or a WebSocket route key; repeat it (default: everything arrives)")
+	fs.BoolVar(&c.routeResponses, "route-response", false, "answer WebSocket messages with the function's result, as route responses do")
+	fs.StringVar(&c.stage, "stage", "", "`STAGE` of API Gateway, and then the first segment of the path")
+	fs.Var(&c.binary, "binary", "media `TYPE` that the REST API treats as binary, as image/* or */*; repeat it for more")
+	fs.BoolVar(&c.stream, "stream", false, "stream responses, at a function URL and a REST API")
 	fs.StringVar(&c.seed, "seed", "", "`FILE` with secrets and parameters (default seed.yaml, .yml or .json beside the function)")
 	fs.StringVar(&c.data, "data", "", "`DIR` that keeps secrets and parameters between runs; without it they are gone at the end")
 	fs.Var(&c.env, "env", "`NAME=VALUE` for the function; repeat it for more")
@@ -73,9 +91,9 @@ func (a *app) devFlags(args []string) (*devConfig, error) {
 		return nil, usagef("name the directory of one function, as in `middy dev ./examples/orders`")
 	}
 	c.arg = rest[0]
-	switch {
-	case frontNames[c.front] == "":
-		return nil, usagef("--front %s is not a door; use http (HTTP API 2.0), url (function URL) or stream (one that streams)", c.front)
+	switch err := c.readFronts(*websocketToo); {
+	case err != nil:
+		return nil, err
 	case c.memory < 128 || c.memory > 10240:
 		return nil, usagef("--memory %d is outside of what Lambda has, 128 to 10240", c.memory)
 	case c.timeout > runtimeapi.MaxTimeout:
@@ -84,13 +102,6 @@ func (a *app) devFlags(args []string) (*devConfig, error) {
 		return nil, usagef("--timeout 0 leaves no time; a negative one never ends")
 	}
 	return c, nil
-}
-
-// frontNames are what --front takes.
-var frontNames = map[string]string{
-	"http":   "HTTP API 2.0",
-	"url":    "function URL",
-	"stream": "function URL, streamed",
 }
 
 // A session is one `middy dev`.
@@ -106,8 +117,10 @@ type session struct {
 	envFile string    // for a shell
 	report  *reporter
 	aws     *localAWS
-	fn      *runtimeapi.Function
-	url     string
+	fn      *swap
+	env     []string // what the user gave the function
+	fronts  []front
+	url     string // of the first
 }
 
 func runDev(ctx context.Context, a *app, args []string) (err error) {
@@ -121,19 +134,19 @@ func runDev(ctx context.Context, a *app, args []string) (err error) {
 	}
 	ctx, cancel := withParent(ctx)
 	defer cancel()
-	s := &session{a: a, cfg: cfg, report: newReporter(a.ui)}
+	s := &session{a: a, cfg: cfg, report: newReporter(a.ui), fn: &swap{}, env: env}
 	if s.program, err = findProgram(ctx, a, cfg.arg, cfg.tags); err != nil {
 		return err
 	}
-	l, err := listen(ctx, cfg.port)
-	if err != nil {
+	if s.fronts, err = listenFronts(ctx, cfg); err != nil {
 		return err
 	}
-	defer l.Close()
-	s.url = "http://" + l.Addr().String()
+	defer closeFronts(s.fronts)
+	s.url = s.fronts[0].url
 	if s.aws, err = startAWS(ctx, cfg, s.program, s.report); err != nil {
 		return err
 	}
+	s.aws.rotator = reported{s.fn, s.report}
 	defer func() { err = errors.Join(err, s.aws.close()) }()
 	if s.dir, err = os.MkdirTemp("", "middy-dev-"); err != nil {
 		return failf("no temporary directory: %w", err)
@@ -142,7 +155,7 @@ func runDev(ctx context.Context, a *app, args []string) (err error) {
 	if err := s.writeEnv(); err != nil {
 		return err
 	}
-	err = s.serve(ctx, l, env)
+	err = s.serve(ctx)
 	if ctx.Err() != nil {
 		s.report.stopped()
 		return nil // Ctrl-C is how dev ends
@@ -154,7 +167,7 @@ func runDev(ctx context.Context, a *app, args []string) (err error) {
 // session. Its credentials are the emulator's, and end with it, as the file does.
 func (s *session) writeEnv() error {
 	var b strings.Builder
-	for _, kv := range append(s.aws.shell, "AWS_ENDPOINT_URL_LAMBDA="+s.url) {
+	for _, kv := range slices.Concat(s.aws.shell, []string{"AWS_ENDPOINT_URL_LAMBDA=" + s.url}, callbackEnv(s.fronts)) {
 		name, value, _ := strings.Cut(kv, "=")
 		fmt.Fprintf(&b, "export %s='%s'\n", name, value) // none of ours has a quote
 	}
@@ -167,15 +180,37 @@ func (s *session) writeEnv() error {
 
 // serve builds, starts, and stays until ctx ends. When it returns, no process of
 // the function is left.
-func (s *session) serve(ctx context.Context, l net.Listener, env []string) error {
+func (s *session) serve(ctx context.Context) error {
 	binary, took, err := s.build(ctx)
 	if err != nil {
 		return err
 	}
-	s.fn, err = runtimeapi.New(runtimeapi.Config{
+	defer s.shutdown()
+	fn, print, err := s.start(ctx, binary)
+	if err != nil {
+		return err
+	}
+	s.fn.replace(fn)
+	s.accept(binary, print)
+	defer s.serveFronts()()
+	s.report.ready(s, took)
+	if s.cfg.noWatch {
+		<-ctx.Done()
+		return nil
+	}
+	return s.watch(ctx)
+}
+
+// start brings a build up, through its Init. One that does not come up leaves no
+// process.
+func (s *session) start(ctx context.Context, binary string) (fn *runtimeapi.Function, print string, err error) {
+	if print, err = fingerprint(binary); err != nil {
+		return nil, "", failf("the build cannot be read: %w", err)
+	}
+	fn, err = runtimeapi.New(runtimeapi.Config{
 		Command:      []string{binary},
 		Dir:          s.program.Dir,
-		Env:          append(s.aws.env, env...),
+		Env:          slices.Concat(s.aws.env, callbackEnv(s.fronts), s.env),
 		Credentials:  s.aws.credentials,
 		FunctionName: s.program.Name,
 		Region:       s.aws.region,
@@ -187,25 +222,15 @@ func (s *session) serve(ctx context.Context, l net.Listener, env []string) error
 		Events:       s.report.event,
 	})
 	if err != nil {
-		return failf("the function cannot be run: %w", err)
+		return nil, "", failf("the function cannot be run: %w", err)
 	}
-	defer s.shutdown()
-	if err := s.fn.Warm(ctx); err != nil {
-		return s.initFailure(err)
+	if err := fn.Warm(ctx); err != nil {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = fn.Shutdown(ended)
+		return nil, "", s.initFailure(err)
 	}
-	print, err := fingerprint(binary)
-	if err != nil {
-		return failf("the build cannot be read: %w", err)
-	}
-	s.accept(binary, print)
-	stop := s.listenAndServe(l)
-	defer stop()
-	s.report.ready(s, took)
-	if s.cfg.noWatch {
-		<-ctx.Done()
-		return nil
-	}
-	return s.watch(ctx)
+	return fn, print, nil
 }
 
 func (s *session) freezeMode() runtimeapi.FreezeMode {
@@ -231,23 +256,7 @@ func (s *session) initFailure(err error) error {
 func (s *session) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = s.fn.Shutdown(ctx) // its only error is that the moment was too short
-}
-
-func (s *session) listenAndServe(l net.Listener) (stop func()) {
-	doors, end := s.doors()
-	srv := &http.Server{Handler: guard(doors), ReadHeaderTimeout: 10 * time.Second}
-	var served sync.WaitGroup
-	served.Go(func() { _ = srv.Serve(l) }) // it ends with ErrServerClosed, by stop
-	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if srv.Shutdown(ctx) != nil {
-			_ = srv.Close()
-		}
-		served.Wait()
-		end()
-	}
+	s.fn.shutdown(ctx)
 }
 
 // build makes the next binary, in its own directory, for the old one may run.
@@ -321,7 +330,8 @@ func same(name, file string) bool {
 	return file != "" && err == nil && abs == name
 }
 
-// rebuild swaps a good build in and says why a bad one was not.
+// rebuild swaps a good build in, and says why a bad one was not. Until the new one
+// has its Init behind it, invocations go to the one before.
 func (s *session) rebuild(ctx context.Context, name string) {
 	begin := time.Now()
 	s.report.changed(name)
@@ -340,16 +350,14 @@ func (s *session) rebuild(ctx context.Context, name string) {
 		s.report.unchanged()
 		return
 	}
-	s.fn.Replace([]string{binary})
-	if err := s.fn.Warm(ctx); err != nil {
-		if ctx.Err() != nil {
-			return
+	fn, print, err := s.start(ctx, binary)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.report.initFailed(err)
 		}
-		s.report.initFailed(s.initFailure(err))
-		s.fn.Replace([]string{s.good})
-		_ = s.fn.Warm(ctx) // it came up before; if not now, the next invocation says why
 		return
 	}
+	s.fn.replace(fn)
 	s.accept(binary, print)
 	s.report.live(took, time.Since(begin))
 }

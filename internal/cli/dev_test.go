@@ -299,7 +299,7 @@ func TestDevSaysInOneSentenceWhyItDoesNotStart(t *testing.T) {
 		{"a wrong seed", []string{"--port", "0", wrong.dir}, exitFailed, []string{"the seed file " + wrong.dir + "/seed.yaml cannot be used", "seed.yaml:1: "}},
 		{"a reserved variable", []string{"--env", "AWS_REGION=x", "./testdata/orders"}, exitFailed, []string{"AWS_REGION is reserved by Lambda"}},
 		{"a missing env file", []string{"--env-file", "none", "./testdata/orders"}, exitFailed, []string{"--env-file cannot be read"}},
-		{"a door that does not exist", []string{"--front", "alb", "./testdata/orders"}, exitUsage, []string{"--front alb is not a door"}},
+		{"a door that does not exist", []string{"--front", "http,gate", "./testdata/orders"}, exitUsage, []string{"--front gate is not a door", "alb-multi (load balancer, multi-value headers)"}},
 		{"no package", nil, exitUsage, []string{"name the directory of one function"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/frontdoor"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
+	"github.com/gomiddy/middy/emulator/secretsmanager"
 )
 
 // A reporter tells what happens in a session: lines for people, or with --json one
@@ -26,9 +27,10 @@ type reporter struct {
 	mu    sync.Mutex
 	words []string // the last lines of the function's output
 	init  time.Duration
+	names map[string]string // what a refused request asked for, by its id
 }
 
-func newReporter(u *ui) *reporter { return &reporter{ui: u} }
+func newReporter(u *ui) *reporter { return &reporter{ui: u, names: map[string]string{}} }
 
 // say prints one line for people, with the time of day.
 func (r *reporter) say(s style, word, format string, args ...any) {
@@ -45,9 +47,11 @@ type devEvent struct {
 	AWS        string    `json:"aws,omitempty"`
 	Env        string    `json:"env,omitempty"`
 	Front      string    `json:"front,omitempty"`
+	Fronts     []door    `json:"fronts,omitempty"`
 	File       string    `json:"file,omitempty"`
 	RequestID  string    `json:"requestId,omitempty"`
 	What       string    `json:"what,omitempty"`
+	Resource   string    `json:"resource,omitempty"`
 	Status     int       `json:"status,omitempty"`
 	DurationMs float64   `json:"durationMs,omitempty"`
 	BuildMs    float64   `json:"buildMs,omitempty"`
@@ -56,6 +60,25 @@ type devEvent struct {
 	ErrorType  string    `json:"errorType,omitempty"`
 	Message    string    `json:"message,omitempty"`
 	Detail     string    `json:"detail,omitempty"`
+}
+
+// A door is one front door in --json. Callback is a WebSocket API's.
+type door struct {
+	Name     string `json:"name"`
+	URL      string `json:"url"`
+	Callback string `json:"callback,omitempty"`
+}
+
+func doors(fronts []front, c *devConfig) []door {
+	var list []door
+	for _, f := range fronts {
+		d := door{Name: f.name, URL: f.url}
+		if f.name == "ws" {
+			d.URL, d.Callback = f.socketURL(c), f.url
+		}
+		list = append(list, d)
+	}
+	return list
 }
 
 func (r *reporter) emit(e devEvent) {
@@ -71,16 +94,23 @@ func (r *reporter) building(arg string) {
 
 func (r *reporter) ready(s *session, took time.Duration) {
 	if r.ui.json {
-		r.emit(devEvent{Type: "ready", Function: s.program.Name, URL: s.url, AWS: s.aws.url, Env: s.envFile, Front: s.cfg.front,
+		r.emit(devEvent{Type: "ready", Function: s.program.Name, URL: s.url, AWS: s.aws.url, Env: s.envFile, Front: s.fronts[0].name, Fronts: doors(s.fronts, s.cfg),
 			BuildMs: milliseconds(took), InitMs: milliseconds(r.initDuration())})
 		return
 	}
 	var b strings.Builder
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %s %s\n", r.ui.paint(dim, fmt.Sprintf("%-7s", name)), fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "  %s %s\n", r.ui.paint(dim, fmt.Sprintf("%-9s", name)), fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "%s is ready: built in %s, init %s\n\n", r.ui.paint(bold, s.program.Name), duration(took), duration(r.initDuration()))
-	row("http", "%s  (%s)", r.ui.paint(cyan, s.url), frontNames[s.cfg.front])
+	for _, f := range s.fronts {
+		if f.name == "ws" {
+			row(f.name, "%s  (%s)", r.ui.paint(cyan, f.socketURL(s.cfg)), f.text(s.cfg))
+			row("", "%s/@connections/…  (callback API; the function has it in %s)", f.url, callbackVar)
+			continue
+		}
+		row(f.name, "%s  (%s)", r.ui.paint(cyan, f.url+f.stagePath(s.cfg)), f.text(s.cfg))
+	}
 	row("invoke", "middy invoke --url %s --event event.json", s.url)
 	row("", "aws lambda invoke --endpoint-url %s --function-name %s /dev/stdout", s.url, s.program.Name)
 	row("aws", "%s  (%s)", s.aws.url, s.aws.summary)
@@ -319,15 +349,28 @@ func (r *reporter) end(e devEvent) {
 	r.say(color, "END", "%s", text)
 }
 
-// whatIs names an event by what is in every HTTP event, or by its size.
+// whatIs names an event by what is in every event of a front door, or by its size.
 func whatIs(event []byte) string {
 	var e struct {
-		RequestContext struct {
-			HTTP struct{ Method, Path string }
+		HTTPMethod, Method, Path string
+		RawPath                  string `json:"raw_path"`
+		RequestContext           struct {
+			HTTP                              struct{ Method, Path string }
+			RouteKey, EventType, ConnectionID string
 		}
 	}
-	if json.Unmarshal(event, &e) == nil && e.RequestContext.HTTP.Method != "" {
-		return e.RequestContext.HTTP.Method + " " + e.RequestContext.HTTP.Path
+	if json.Unmarshal(event, &e) == nil {
+		c := e.RequestContext
+		switch {
+		case c.ConnectionID != "":
+			return fmt.Sprintf("%s %s", c.RouteKey, c.ConnectionID)
+		case c.HTTP.Method != "":
+			return c.HTTP.Method + " " + c.HTTP.Path
+		case e.HTTPMethod != "" && e.Path != "":
+			return e.HTTPMethod + " " + e.Path
+		case e.Method != "" && e.Path+e.RawPath != "":
+			return e.Method + " " + e.Path + e.RawPath
+		}
 	}
 	return fmt.Sprintf("event of %d bytes", len(event))
 }
@@ -355,19 +398,85 @@ func (r *reporter) doorWarning(requestID string, reason error) {
 	r.say(yellow, "door", "%s", text)
 }
 
+// asked keeps what a refused request was about until its record comes, which is
+// at once, and no more than a few for one that never does.
+func (r *reporter) asked(requestID string, body []byte) {
+	name := resourceIn(body)
+	if name == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.names) > 100 {
+		clear(r.names)
+	}
+	r.names[requestID] = name
+}
+
+func (r *reporter) askedFor(requestID string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name := r.names[requestID]
+	delete(r.names, requestID)
+	return name
+}
+
 // refused reports a request that the emulated AWS turned down: the function only
 // sees its client's error, and that often comes too late or not at all.
 func (r *reporter) refused(q emulator.Record) {
 	if q.ErrorCode == "" {
 		return
 	}
-	if r.ui.json {
-		r.emit(devEvent{Type: "aws.refused", What: q.Service + " " + q.Operation, RequestID: q.RequestID, Status: q.Status, ErrorType: q.ErrorCode, Message: q.Reason})
+	r.awsRefused(devEvent{What: q.Service + " " + q.Operation, Resource: r.askedFor(q.RequestID), RequestID: q.RequestID, Status: q.Status, ErrorType: q.ErrorCode, Message: q.Reason})
+}
+
+// batchErrors reports the items of a BatchGetSecretValue that were refused one by
+// one, in an answer that is a success.
+func (r *reporter) batchErrors(result any) {
+	data, err := json.Marshal(result)
+	if err != nil {
 		return
 	}
-	text := fmt.Sprintf("%s %s answered %s", q.Service, q.Operation, q.ErrorCode)
-	if q.Reason != "" {
-		text += " (" + q.Reason + ")"
+	var out struct {
+		Errors []struct{ SecretID, ErrorCode string }
+	}
+	if json.Unmarshal(data, &out) != nil {
+		return
+	}
+	for _, e := range out.Errors {
+		r.awsRefused(devEvent{What: "secretsmanager BatchGetSecretValue", Resource: e.SecretID, ErrorType: e.ErrorCode})
+	}
+}
+
+func (r *reporter) awsRefused(e devEvent) {
+	e.Type = "aws.refused"
+	if r.ui.json {
+		r.emit(e)
+		return
+	}
+	text := e.What
+	if e.Resource != "" {
+		text += fmt.Sprintf(" of %q", e.Resource)
+	}
+	text += " answered " + e.ErrorType
+	if e.Message != "" {
+		text += " (" + e.Message + ")"
 	}
 	r.say(yellow, "aws", "%s", text)
+}
+
+// rotated reports the end of a rotation.
+func (r *reporter) rotated(done secretsmanager.Rotation) {
+	e := devEvent{Type: "rotated", Resource: done.ARN}
+	if done.Err != nil {
+		e.Message = fmt.Sprintf("%s: %s", done.Step, clean(done.Err))
+	}
+	switch {
+	case r.ui.json:
+		r.emit(e)
+	case done.Err != nil:
+		r.say(red, "rotate", "%s failed in %s; AWSCURRENT stays as it is", done.ARN, e.Message)
+	default:
+		r.say(green, "rotate", "%s has a new AWSCURRENT", done.ARN)
+	}
 }

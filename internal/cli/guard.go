@@ -5,34 +5,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gomiddy/middy/emulator/frontdoor"
 	"github.com/gomiddy/middy/emulator/lambda"
-	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
-
-// doors are the function's HTTP front door and Lambda's Invoke API on one port.
-// end drops asynchronous invocations that wait for a retry.
-func (s *session) doors() (h http.Handler, end func()) {
-	fn := reported{s.fn, s.report}
-	api := lambda.Handler(func(name string) runtimeapi.Invoker {
-		if name == s.program.Name || name == "" {
-			return fn
-		}
-		return nil
-	})
-	var door frontdoor.Door = frontdoor.HTTPAPI{AccountID: s.aws.account}
-	if s.cfg.front != "http" {
-		door = frontdoor.FunctionURL{Stream: s.cfg.front == "stream"}
-	}
-	front := frontdoor.New(frontdoor.Config{Function: fn, Door: door, Warn: s.report.doorWarning})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if lambda.Match(r) {
-			api.ServeHTTP(w, r)
-			return
-		}
-		front.ServeHTTP(w, r)
-	}), api.Close
-}
 
 // guard refuses what a web page in the developer's browser could send: another
 // Host (DNS rebinding), and for Lambda's own API any Origin. The front door takes
