@@ -88,11 +88,10 @@ func (s *Store) depart(ctx context.Context, source Source) {
 func (s *Store) batcher(source Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.pending[source]
-	if p == nil || s.refused[source] {
+	if s.refused[source] {
 		return false
 	}
-	_, ok := p.flights[0].e.provider.(Batcher)
+	_, ok := s.pending[source].flights[0].e.provider.(Batcher)
 	return ok
 }
 
@@ -185,22 +184,10 @@ func (s *Store) flySingles(ctx context.Context, flights []*flight) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			s.flySingle(ctx, f)
+			s.flyChain(ctx, f)
 		})
 	}
 	wg.Wait()
-}
-
-func (s *Store) flySingle(ctx context.Context, f *flight) {
-	if len(f.e.fallback) > 0 {
-		s.flyChain(ctx, f)
-		return
-	}
-	start := time.Now()
-	raw, err := s.ask(ctx, f.e.provider, f.e.key)
-	took := time.Since(start)
-	s.followRotation(ctx, f.e, raw, err)
-	s.land(ctx, f, raw, false, err, took)
 }
 
 // arrive is land for a batch's failures: the fallbacks have not been asked yet.

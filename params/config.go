@@ -155,10 +155,9 @@ func (c Config) withDefaults() Config {
 // set gives a zero field its default and turns a negative one, which disables,
 // into zero.
 func set[T ~int | ~int64 | ~float64](field *T, byDefault T) {
-	switch {
-	case *field == 0:
+	if *field == 0 {
 		*field = byDefault
-	case *field < 0:
-		*field = 0
+		return
 	}
+	*field = max(*field, 0)
 }

@@ -194,8 +194,7 @@ func (e *entry) confirmFailed(st *state, err error, now int64) {
 	cfg := &e.store.cfg
 	st.err = err
 	st.failures++
-	wait := float64(cfg.NegativeTTL) * math.Pow(2, float64(min(st.failures, 32)-1))
-	wait = min(wait, float64(cfg.NegativeMax))
+	wait := min(math.Ldexp(float64(cfg.NegativeTTL), st.failures-1), float64(cfg.NegativeMax))
 	st.backoff = int64(wait * math.Float64frombits(e.store.spread.Load()))
 	st.retryAt = now + st.backoff
 	if st.suspect {
@@ -214,9 +213,7 @@ func (e *entry) confirmFailed(st *state, err error, now int64) {
 func (e *entry) forgetFailure() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if st := e.state.Load(); st.retryAt != 0 {
-		e.change(func(st *state) { st.retryAt, st.backoff = 0, 0 })
-	}
+	e.change(func(st *state) { st.retryAt, st.backoff = 0, 0 })
 }
 
 // wipe forgets the value, not the declaration.

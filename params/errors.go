@@ -13,7 +13,7 @@ type Kind int
 const (
 	// Unavailable: no answer, or one that says nothing about the value (5xx,
 	// time-out, connection, DNS, a rejected signature). The old value stays.
-	Unavailable Kind = iota + 1
+	Unavailable Kind = iota + 1 //mutate:equivalent `1 -> (1+1)`: any number but 0
 	// Throttled: too many requests, here or at KMS. The old value stays.
 	Throttled
 	// NotFound: there is no such value, or not in that version or stage.
@@ -158,7 +158,7 @@ type StaleError struct {
 
 func (e *StaleError) Error() string {
 	limit := fmt.Sprintf("its limit is %s, and it could not be confirmed since", e.Limit.Round(time.Millisecond))
-	if e.Limit <= 0 {
+	if e.Limit == 0 {
 		limit = "must be confirmed before every use, and could not be"
 	}
 	return fmt.Sprintf("params: %s %q was last confirmed %s ago (at %s), %s: %v",

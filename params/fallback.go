@@ -46,7 +46,7 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 			case a.err == nil:
 				clear(a.raw.Bytes)
 			case won == nil:
-				if first.err == nil || a.index == 0 {
+				if a.index == 0 {
 					first = a
 				}
 				switch {
@@ -72,7 +72,7 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 		s.counters.fallbacks.Add(1)
 		s.event(f.e, Event{Kind: EventFallback, Duration: took, Err: first.err})
 	} else {
-		s.followRotation(ctx, f.e, won.raw, nil)
+		s.followRotation(ctx, f.e, won.raw)
 	}
 	s.land(ctx, f, won.raw, won.index > 0, nil, took)
 }
@@ -89,7 +89,7 @@ type hedge struct {
 }
 
 func newHedge(after time.Duration) *hedge {
-	if after < 0 {
+	if after < 0 { //mutate:equivalent `< -> <=`, `0 -> 1`: it is never 0
 		return &hedge{}
 	}
 	return &hedge{time.NewTimer(after), after}

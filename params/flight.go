@@ -40,21 +40,23 @@ func (s *Store) await(ctx context.Context, e *entry, act action) (*state, int64,
 			s.counters.coalesced.Add(1)
 		}
 		var patience <-chan time.Time
-		if act == waitPatient && s.cfg.Patience >= 0 {
+		if act == waitPatient && s.cfg.Patience > 0 { //mutate:equivalent `> -> >=`, `0 -> 1`: it is never 0, and 1 ns passes before anything
 			t := time.NewTimer(time.Until(f.readers))
 			defer t.Stop()
 			patience = t.C
 		}
 		select {
 		case <-f.done:
-			if f.cancelled && ctx.Err() == nil {
-				if s.closed.Load() {
-					return nil, 0, ErrClosed
-				}
-				s.afterDrain(ctx)
-				continue
+			if !f.cancelled {
+				return s.landed(e, f)
 			}
-			return s.landed(e, f)
+			if s.closed.Load() {
+				return nil, 0, ErrClosed
+			}
+			s.afterDrain(ctx)
+			if ctx.Err() != nil {
+				return s.left(ctx, e, act)
+			}
 		case <-patience:
 			return s.landed(e, nil)
 		case <-ctx.Done():
@@ -80,21 +82,6 @@ func patience(n int) int64 {
 	return 1
 }
 
-// tryAgain begins a fetch of e, unless there is one, and returns the old value:
-// at once, or after as long as this try is worth.
-func (s *Store) tryAgain(ctx context.Context, e *entry) (*state, int64, error) {
-	f, _ := s.join(ctx, e)
-	t := time.NewTimer(time.Until(f.readers))
-	defer t.Stop()
-	select {
-	case <-f.done:
-		return s.landed(e, f)
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return s.landed(e, nil)
-}
-
 // landed is what a reader gets when a fetch has ended, or when its patience has.
 func (s *Store) landed(e *entry, f *flight) (*state, int64, error) {
 	st, now := e.state.Load(), s.now()
@@ -108,13 +95,7 @@ func (s *Store) landed(e *entry, f *flight) (*state, int64, error) {
 	if f != nil && f.err == nil && st.raw != nil {
 		return st, now, nil // a TTL of zero and no staleness: good for this once
 	}
-	if st.err != nil {
-		return nil, 0, st.failure(e, now)
-	}
-	if f != nil && f.err != nil {
-		return nil, 0, f.err
-	}
-	return nil, 0, &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID, Text: "no answer yet"}
+	return nil, 0, st.failure(e, now)
 }
 
 // left is what a reader gets whose own ctx ended first.
@@ -181,15 +162,12 @@ var errTimeout = errors.New("no answer in time")
 // fetchDeadline is FetchTimeout from now, or before the end of the invocation: a
 // tenth of what is left of it, 200 ms at most, is for telling how it failed.
 func (s *Store) fetchDeadline() time.Time {
-	now := time.Now()
-	at := now.Add(s.cfg.FetchTimeout)
+	now, timeout := time.Now(), s.cfg.FetchTimeout
 	if d := s.deadline.Load(); d != 0 && !s.managed {
 		left := time.Duration(d - now.UnixNano())
-		if limit := now.Add(left - min(left/10, 200*time.Millisecond)); limit.Before(at) {
-			return limit
-		}
+		timeout = min(timeout, left-min(left/10, 200*time.Millisecond))
 	}
-	return at
+	return now.Add(timeout)
 }
 
 func (s *Store) ended(t *task) {
@@ -238,14 +216,12 @@ func (s *Store) drain(budget time.Duration) {
 	quiet := s.idle
 	s.mu.Unlock()
 
-	if budget > 0 {
-		t := time.NewTimer(budget)
-		defer t.Stop()
-		select {
-		case <-quiet:
-			return
-		case <-t.C:
-		}
+	t := time.NewTimer(budget)
+	defer t.Stop()
+	select {
+	case <-quiet:
+		return
+	case <-t.C:
 	}
 	s.mu.Lock()
 	if s.draining == nil {

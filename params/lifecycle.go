@@ -18,7 +18,7 @@ func (s *Store) Init(ctx context.Context) error {
 	if err := s.Validate(); err != nil {
 		return err
 	}
-	if s.cfg.PrefetchBudget > 0 {
+	if s.cfg.PrefetchBudget != 0 {
 		s.prefetch(ctx, s.cfg.PrefetchBudget)
 	}
 	return s.missing()
@@ -112,15 +112,14 @@ func (s *Store) begin(ctx context.Context) {
 	s.invalidateLocked()
 	due := s.decideAllLocked(now)
 	s.mu.Unlock()
-	if len(due) > 0 {
-		s.fetch(ctx, due, leave)
-	}
+	s.fetch(ctx, due, leave)
 }
 
 // decideAllLocked returns the entries to refresh beside the handler, and notes
 // when the next decision is due.
 func (s *Store) decideAllLocked(now int64) (due []*entry) {
-	s.sweeps.Add(1)
+	s.sweeps.Add(1)                //mutate:equivalent it is compared for equality
+	s.nextDue.Store(math.MaxInt64) // before the states are read: what changes meanwhile makes it earlier
 	next := int64(math.MaxInt64)
 	var cooling []*entry
 	failed, again := false, false
@@ -130,22 +129,23 @@ func (s *Store) decideAllLocked(now int64) (due []*entry) {
 			continue // it is fetched when somebody reads it
 		}
 		act, until := st.decide(now)
-		next = min(next, max(until, now))
+		next = min(next, until)
 		if !e.declared && e.lastRead.Load() < st.confirmed/int64(time.Second) {
 			continue
 		}
-		failed = failed || st.failures > 0
+		failing := st.failures > 0
+		failed = failed || failing
 		switch act {
-		case refresh, try, waitPatient, waitCertain, waitNeedful:
+		case refresh, waitPatient, waitCertain, waitNeedful:
 			due = append(due, e)
-			again = again || st.failures > 0
+			again = again || failing
 		default:
-			if st.failures > 0 {
+			if failing {
 				cooling = append(cooling, e)
 			}
 		}
 	}
-	s.nextDue.Store(next)
+	s.due(next)
 	if !failed {
 		s.tries = 0
 	}
@@ -155,7 +155,7 @@ func (s *Store) decideAllLocked(now int64) (due []*entry) {
 	worth := patience(s.tries)
 	s.tries++
 	s.worth.Store(worth)
-	if worth > 0 {
+	if worth != 0 {
 		due = append(due, cooling...) // one wait for all of them
 	}
 	return due
@@ -168,7 +168,7 @@ func (s *Store) settle() {
 		return
 	}
 	s.mu.Lock()
-	alone, busy := s.active == 1, len(s.tasks) > 0
+	alone, busy := s.active == 1, len(s.tasks) > 0 //mutate:equivalent `> -> >=`: without tasks there is nothing to wait for
 	s.mu.Unlock()
 	if alone && busy {
 		s.joinFlights()

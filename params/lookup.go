@@ -69,7 +69,7 @@ func (s *Store) evict(keep nameKey) {
 	})
 	for _, k := range oldest {
 		e := next[k].entry
-		if k == keep || e == next[keep].entry {
+		if e == next[keep].entry {
 			continue
 		}
 		delete(next, k)

@@ -8,9 +8,9 @@ import (
 // followRotation reads when a value that was just fetched will rotate: once per
 // version, and again when the date has passed, so that it is no second call for
 // every fetch. A failure costs nothing but the shortening.
-func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw, err error) {
+func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw) {
 	rr, ok := e.provider.(RotationReader)
-	if err != nil || !e.rotation || !ok {
+	if !e.rotation || !ok {
 		return
 	}
 	st, now := e.state.Load(), s.now()

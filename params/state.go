@@ -43,7 +43,6 @@ const (
 	serve       action = iota // the value
 	serveStale                // the value, although its TTL is over
 	refresh                   // the value, and somebody should fetch
-	try                       // the old value, and somebody should fetch; some tries are worth a wait
 	waitPatient               // for a fetch; after a while, the old value will do
 	waitCertain               // for a fetch; if it fails without a word on the value, the old one will do
 	waitNeedful               // for a fetch: there is nothing to fall back to
@@ -74,7 +73,7 @@ func (st *state) decide(now int64) (act action, until int64) {
 	case st.forbidden && usable && cooling:
 		return serveStale, min(st.retryAt, st.end())
 	case st.forbidden && usable && st.failures > 0:
-		return try, now
+		return waitPatient, now // the re-check got no answer
 	case st.forbidden && usable:
 		return waitCertain, now
 	case now < st.expires && !setBack:
@@ -85,8 +84,6 @@ func (st *state) decide(now int64) (act action, until int64) {
 		return waitNeedful, now
 	case cooling:
 		return serveStale, min(st.retryAt, st.hard)
-	case st.failures > 0:
-		return try, now
 	}
 	return waitPatient, now
 }
@@ -111,12 +108,16 @@ func (st *state) usable(now int64) bool {
 
 // failure is what a reader gets who cannot be served.
 func (st *state) failure(e *entry, now int64) error {
+	err := st.err
+	if err == nil {
+		err = &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID, Text: "no answer yet"}
+	}
 	if st.raw == nil || st.forbidden {
-		return st.err
+		return err
 	}
 	return &StaleError{
 		Service: e.source.Service, Name: e.key.ID,
 		Confirmed: time.Unix(0, st.confirmed), Age: time.Duration(now - st.confirmed),
-		Limit: time.Duration(st.end() - st.confirmed), Err: st.err,
+		Limit: time.Duration(st.end() - st.confirmed), Err: err,
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func (a action) String() string {
-	return [...]string{"serve", "serveStale", "refresh", "try", "waitPatient", "waitCertain", "waitNeedful", "fail"}[a]
+	return [...]string{"serve", "serveStale", "refresh", "waitPatient", "waitCertain", "waitNeedful", "fail"}[a]
 }
 
 // Both sides of every threshold of the policy, to the nanosecond.

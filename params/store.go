@@ -28,10 +28,10 @@ type Store struct {
 	background bool // a goroutine may outlive a reader outside any invocation
 
 	// What the fast path reads, and nothing else on its cache line.
-	_     [64]byte
+	_     [64]byte      //mutate:equivalent padding
 	epoch atomic.Uint64 // gen while an invocation runs, idle otherwise
 	gen   atomic.Uint64 // changes when decisions must be taken anew
-	_     [64]byte
+	_     [64]byte      //mutate:equivalent padding
 
 	sweeps   atomic.Uint64 // counts the invocations that decided anew
 	nextDue  atomic.Int64  // when the next decision of any entry is due
@@ -40,6 +40,8 @@ type Store struct {
 	spread   atomic.Uint64 // of back-offs, bits of a factor
 	worth    atomic.Int64  // how long this invocation waits for what it tries again
 	closed   atomic.Bool
+
+	dueMu sync.Mutex // for nextDue to become earlier; taken last
 
 	mu       sync.Mutex
 	active   int
@@ -87,7 +89,7 @@ func New(cfg Config) *Store {
 	s.problems = append(s.problems, cfg.Validate())
 	s.background = s.managed || os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == ""
 	s.epoch.Store(idle)
-	s.gen.Store(1)
+	s.gen.Store(1) //mutate:equivalent any number but 0, which a new snapshot has
 	s.nextDue.Store(math.MaxInt64)
 	s.drawSpread()
 	s.byName.Store(new(map[nameKey]*Value[Secret]))
@@ -117,7 +119,7 @@ func (s *Store) entryFor(r Ref, declared bool) *entry {
 	s.mu.Lock()
 	e := s.entries[k]
 	if e == nil {
-		e = &entry{store: s, provider: r.provider, source: source, key: r.key, ttl: -1}
+		e = &entry{store: s, provider: r.provider, source: source, key: r.key, ttl: -1} //mutate:equivalent any negative number: not set
 		e.state.Store(&state{})
 		s.entries[k] = e
 	}
@@ -138,7 +140,7 @@ func (s *Store) invalidate() {
 }
 
 func (s *Store) invalidateLocked() {
-	gen := s.gen.Add(1)
+	gen := s.gen.Add(1) //mutate:equivalent it is compared for equality
 	if s.active > 0 {
 		s.epoch.Store(gen)
 	}
@@ -146,12 +148,9 @@ func (s *Store) invalidateLocked() {
 
 // due notes that a decision of some entry ends at an instant.
 func (s *Store) due(at int64) {
-	for {
-		old := s.nextDue.Load()
-		if at >= old || s.nextDue.CompareAndSwap(old, at) {
-			return
-		}
-	}
+	s.dueMu.Lock()
+	defer s.dueMu.Unlock()
+	s.nextDue.Store(min(s.nextDue.Load(), at))
 }
 
 // read returns the state that a reader of e is to be served from, and until when
@@ -163,9 +162,6 @@ func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err
 	st, now := e.state.Load(), s.now()
 	e.touch(now)
 	act, until := st.decide(now)
-	if act == try && (s.cfg.Patience < 0 || s.unattended()) {
-		act = waitPatient
-	}
 	if act != fail && e.confirmedInThisInvocation(st) {
 		return st, now, nil
 	}
@@ -176,8 +172,6 @@ func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err
 		if s.epoch.Load() == idle && !s.unattended() {
 			s.join(ctx, e)
 		}
-	case try:
-		return s.tryAgain(ctx, e)
 	case fail:
 		s.counters.negative.Add(1)
 		err := st.failure(e, now)
