@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 
+	faster "github.com/klauspost/compress/gzip"
+
 	"github.com/gomiddy/middy/web/compress"
 )
 
@@ -32,4 +34,23 @@ func Example() {
 	// Output:
 	// gzip Accept-Encoding W/"2026-11"
 	// 5500 bytes, less than 100 on the way: true
+}
+
+// Any encoder with a Reset will do, such as a gzip that is twice as fast as the one of
+// the standard library.
+func ExampleNewEncoding() {
+	quick := compress.NewEncoding("gzip", func() compress.Encoder { return faster.NewWriter(nil) })
+	handler := compress.New(compress.Config{Encodings: []compress.Encoding{quick}})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, strings.Repeat("order,paid\n", 500))
+	}))
+
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	body, _ := gzip.NewReader(w.Body)
+	all, err := io.ReadAll(body)
+	fmt.Println(w.Header().Get("Content-Encoding"), len(all), err)
+	// Output:
+	// gzip 5500 <nil>
 }

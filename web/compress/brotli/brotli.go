@@ -26,8 +26,9 @@ import (
 // request.
 type Config struct {
 	// Quality is Brotli's, from 1, fast, to 11, small; the encoder takes 10 and 11 for 9.
-	// Default: 4, which takes about as long as gzip and is a quarter smaller. Middy's
-	// default is 11, which takes fifty times as long.
+	// Default: 4, which makes 100 kB of JSON a quarter smaller than gzip does, in about
+	// the same time. Middy's default is 11, which took a third of a second for them where
+	// this was measured, a hundred times as long.
 	Quality int
 }
 
