@@ -64,6 +64,8 @@ func TestDecide(t *testing.T) {
 		{"forbidden, clock back", fresh(forbidden(plain)), confirmed - sec - 1, waitCertain, confirmed - sec - 1},
 		{"forbidden, re-check unanswered", fresh(forbidden(cooled(1360*sec, 20*sec))), 1350 * sec, serveStale, 1360 * sec},
 		{"forbidden, re-check unanswered until the limit", fresh(forbidden(cooled(2010*sec, 20*sec))), hard - 1, serveStale, hard},
+		{"forbidden, re-check failed before", fresh(forbidden(func(st *state) { st.failures = 1 })), 1350 * sec, waitPatient, 1350 * sec},
+		{"forbidden beyond the limit, re-check failed before", fresh(forbidden(func(st *state) { st.failures = 1; st.recheckAt = 0 })), hard, waitNeedful, hard},
 		{"forbidden, within the TTL", fresh(forbidden(func(st *state) { st.recheckAt = 1100 * sec })), 1100 * sec, waitCertain, 1100 * sec},
 		{"suspect and forbidden", fresh(forbidden(func(st *state) { st.suspect = true })), 1340 * sec, waitCertain, 1340 * sec},
 	} {
