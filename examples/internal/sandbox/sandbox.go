@@ -7,6 +7,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -30,6 +31,8 @@ type Config struct {
 	Seed string
 	// Env are further variables.
 	Env []string
+	// Timeout ends an invocation. Default: 30 s.
+	Timeout time.Duration
 }
 
 // Start runs the package in the working directory behind a front door, until the
@@ -60,11 +63,11 @@ func New(t testing.TB, cfg Config) *runtimeapi.Function {
 	var mu sync.Mutex
 	ended := false
 	f, err := runtimeapi.New(runtimeapi.Config{
-		Command: []string{bin}, Env: env, Timeout: 30 * time.Second,
+		Command: []string{bin}, Env: env, Timeout: cmp.Or(cfg.Timeout, 30*time.Second),
 		Log: func(l runtimeapi.Line) {
 			mu.Lock()
 			defer mu.Unlock()
-			if !ended {
+			if !ended && l.Stream != "platform" {
 				t.Log("function:", l.Text)
 			}
 		},
