@@ -20,7 +20,7 @@ func TestDemoFreezePrintsOneTableAndTheCauses(t *testing.T) {
 	r.wantCode(exitOK)
 	for _, want := range []string{
 		"invocations", "rejected", "healed", "p99", "plain SDK: 7 of 32 invocations failed; Middy: none.",
-		"Signature expired: ", "freeze gap: the signature was 5m10s old", "the value confirmed 9m1s ago was served",
+		"Signature expired: ", "freeze gap: the service found the signature 5m10s old", "the value confirmed 9m1s ago was served",
 	} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("the output has no %q:\n%s", want, r.stdout)

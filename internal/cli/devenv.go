@@ -75,7 +75,7 @@ func clean(err error) string {
 		return strings.Join(parts, "; ")
 	}
 	text := err.Error()
-	for _, name := range []string{"runtimeapi: ", "emulator: ", "seed: ", "frontdoor: ", "cli: "} {
+	for _, name := range []string{"runtimeapi: ", "emulator: ", "seed: ", "frontdoor: ", "websocket: ", "secretsmanager: ", "cli: "} {
 		text = strings.TrimPrefix(text, name)
 	}
 	return text
