@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,6 +90,22 @@ func canonicalResult(result map[string]any) {
 	if e, ok := result["error"].(map[string]any); ok && e["at"] != nil {
 		result["error"] = map[string]any{"at": e["at"]}
 	}
+	if sends, ok := result["sends"].([]any); ok {
+		for _, send := range sends {
+			if send, ok := send.([]any); ok && len(send) == 2 {
+				if command, ok := send[1].(map[string]any); ok && command["Data"] != nil {
+					command["Data"] = canonicalBody(command["Data"], false)
+				}
+			}
+		}
+	}
+	if saw, ok := result["saw"].(map[string]any); ok {
+		for name, v := range saw {
+			if m, ok := v.(map[string]any); (ok && len(m) == 0 || v == nil) && strings.HasSuffix(name, "Parameters") {
+				delete(saw, name) // a nil map reads as an empty one
+			}
+		}
+	}
 	for _, key := range []string{"saw", "value", "log", "sends"} {
 		if v, ok := result[key]; ok {
 			result[key] = digest(v)
@@ -104,6 +121,8 @@ func digest(v any) any {
 			sum := sha256.Sum256([]byte(v))
 			return map[string]any{"$digest": []any{hex.EncodeToString(sum[:]), float64(len(v))}}
 		}
+	case []byte:
+		return text(v)
 	case []any:
 		for i := range v {
 			v[i] = digest(v[i])
@@ -135,10 +154,16 @@ func canonicalResponse(v any) any {
 	if len(cookies) > 0 {
 		out["cookies"] = cookies
 	}
+	if r["statusCode"] == 204.0 {
+		delete(h, "content-type") // of a body that is not there
+	}
 	encoded, _ := r["isBase64Encoded"].(bool)
 	out["body"] = canonicalBody(r["body"], encoded)
 	return out
 }
+
+// lists are headers in which spaces around commas mean nothing.
+var lists = map[string]bool{"vary": true, "access-control-allow-methods": true, "access-control-allow-headers": true, "access-control-expose-headers": true}
 
 // envelope are headers that hold JSON in base64.
 var envelope = map[string]bool{"payment-required": true, "payment-response": true, "x-payment-response": true}
@@ -150,6 +175,12 @@ func lowerKeys(h map[string]any) map[string]any {
 			continue
 		}
 		key := strings.ToLower(name)
+		if s, ok := value.(string); ok && key == "report-to" {
+			var v any
+			if json.Unmarshal([]byte("["+s+"]"), &v) == nil {
+				value = v // objects, written with spaces or without
+			}
+		}
 		if s, ok := value.(string); ok && envelope[key] {
 			if b, err := base64.StdEncoding.DecodeString(s); err == nil {
 				var v any
@@ -163,9 +194,18 @@ func lowerKeys(h map[string]any) map[string]any {
 			a, b := fmt.Sprint(have), fmt.Sprint(value)
 			value = min(a, b) + ", " + max(a, b)
 		}
-		switch value.(type) {
+		switch v := value.(type) {
 		case float64, bool:
-			value = fmt.Sprint(value)
+			value = fmt.Sprint(v)
+		case string:
+			if lists[key] {
+				value = strings.Join(tokens(v), ", ")
+			}
+			if strings.HasPrefix(key, "content-security-policy") {
+				directives := strings.Split(v, "; ")
+				slices.Sort(directives) // their order means nothing
+				value = strings.Join(directives, "; ")
+			}
 		}
 		out[key] = value
 	}

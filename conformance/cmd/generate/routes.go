@@ -15,8 +15,8 @@ func httpRouter(g *gen) {
 		{route("GET", "/", "root"), route("GET", "/users", "users"), route("POST", "/users", "create"), route("GET", "/users/{id}", "user"), route("DELETE", "/users/{id}", "delete"), route("ANY", "/any", "any"), route("GET", "/users/{id}/posts/{post}", "post")},
 		{route("ANY", "/{proxy+}", "proxy"), route("GET", "/about", "about")},
 		{route("GET", "/files/{proxy+}", "files"), route("GET", "/files", "list"), route("PUT", "/files/{name}", "put")},
-		{route("GET", "/v1.0/items/{item}.json", "json"), route("GET", "/a+b", "plus"), route("GET", "/(x)", "paren"), route("GET", "/日本/{名}", "unicode")},
-		{route("GET", "/u/{id}", "first"), route("GET", "/u/{name}", "second"), route("GET", "/u/me", "me")},
+		{route("GET", "/v1.0/items/{item}.json", "json"), route("GET", "/a+b", "plus"), route("GET", "/(x)", "paren"), route("GET", "/日本/{name}", "unicode")},
+		{route("GET", "/u/{id}", "id"), route("GET", "/u/{id}/x", "x"), route("GET", "/u/me", "me")},
 		{route("HEAD", "/h", "head"), route("OPTIONS", "/h", "options"), route("PATCH", "/h", "patch")},
 	}
 	paths := []string{"/", "/users", "/users/", "/users/1", "/users/1/", "/users/a%20b", "/users/日本", "/users/1/posts/2", "/users/1/posts", "/any", "/about", "/about/", "/files", "/files/", "/files/a", "/files/a/b/c", "/files/a/b/", "/filesx", "/v1.0/items/7.json", "/v1X0/items/7.json", "/a+b", "/(x)", "/日本/x", "/u/me", "/u/7", "/h", "/nothing", "//", "/USERS", "/users//posts/1", "/users/__proto__", "/constructor", "/users/.", "/users/%2F"}
@@ -35,12 +35,13 @@ func httpRouter(g *gen) {
 			g.add("match", conformance.Case{Use: g.use(o), Event: event(pick(g, "rest", "http1", "http2", "url", "alb", "lattice"), r)})
 		}
 	}
-	for _, path := range []string{"/users/{", "/users/}", "/users/{}", "/v{a}", "/{a}{b}", "/{a}/{a}", "/{1a}", "/{a-b}", "/{rest+}", "/{proxy+}/x", "/x/{proxy+}", "/{a}/", "", "nothing", "/trailing/", "/{a b}", "/*", "/{a}.json"} {
+	for _, path := range []string{"/users/{", "/users/}", "/users/{}", "/v{a}", "/{a}{b}", "/{a}/{a}", "/{1a}", "/{a-b}", "/{rest+}", "/{proxy+}/x", "/x/{proxy+}", "/{a}/", "", "nothing", "/trailing/", "/{a b}", "/*", "/{a}.json", "/{名}"} {
 		g.add("pattern", conformance.Case{Use: g.use(object{"routes": list{route("GET", path, "r")}}), Event: event("rest", request{path: "/x"})})
 	}
 	for _, method := range []string{"ALL", "get", "", "TRACE", "CONNECT", "ANY"} {
 		g.add("method", conformance.Case{Use: g.use(object{"routes": list{route(method, "/x", "r")}}), Event: event("rest", request{path: "/x"})})
 	}
+	g.add("duplicate", conformance.Case{Use: g.use(object{"routes": list{route("GET", "/u/{id}", "first"), route("GET", "/u/{name}", "second")}}), Event: event("rest", request{path: "/u/1"})})
 	g.add("empty", conformance.Case{Use: g.use(object{"routes": list{}}), Event: event("rest", request{path: "/x"})})
 }
 

@@ -33,15 +33,19 @@ var adapters = map[string]adapter{
 	"http-json-body-parser":      jsonBody,
 	"http-jwt":                   jwt,
 	"http-multipart-body-parser": multipartBody,
+	"http-partial-response":      partialResponse,
 	"http-paseto":                paseto,
+	"http-response-serializer":   responseSerializer,
+	"http-router":                routing,
+	"http-security-headers":      securityHeaders,
 	"http-urlencode-body-parser": formBody,
 	"http-urlencode-path-parser": pathParser,
 	"http-x402":                  payment,
 }
 
 // recovering makes the case's response of an error.
-func recovering(_ *run, o options) (func(http.Handler) http.Handler, error) {
-	write := func(w http.ResponseWriter, _ *http.Request, _ error) { answer(w, o.all["response"]) }
+func recovering(r *run, o options) (func(http.Handler) http.Handler, error) {
+	write := func(w http.ResponseWriter, _ *http.Request, _ error) { r.answer(w, o.all["response"]) }
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, r.WithContext(web.WithErrorWriter(r.Context(), write)))

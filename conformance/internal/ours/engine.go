@@ -86,6 +86,9 @@ func (s script) middleware(log *[]any) middy.Middleware {
 	}}
 	if s.After != nil {
 		hooks.After = func(_ context.Context, _ *middy.Invocation, result any) (any, error) {
+			if p, ok := result.(*any); ok { // a typed result is a pointer, and the handler's is any
+				result = *p
+			}
 			o := outcome{result: result}
 			o.do(log, s.After)
 			return o.result, o.err

@@ -316,15 +316,18 @@ func (r *run) scripted(h *conformance.Handler) http.Handler {
 		if h.Return != nil {
 			v = value(h.Return)
 		}
-		answer(w, v)
+		r.answer(w, v)
 		return nil
 	})
 }
 
 // answer writes what a handler of Middy returns.
-func answer(w http.ResponseWriter, v any) {
+func (r *run) answer(w http.ResponseWriter, v any) {
 	status := http.StatusOK
 	body := v
+	if _, undefined := v.(conformance.Undefined); undefined {
+		status = http.StatusInternalServerError // what Middy makes of it
+	}
 	if o, ok := v.(object); ok {
 		code, hasStatus := o["statusCode"].(float64)
 		headers, hasHeaders := o["headers"].(object)
@@ -349,7 +352,8 @@ func answer(w http.ResponseWriter, v any) {
 			}
 		}
 	}
-	if w.Header().Get("Content-Type") == "" {
+	// Package compress leaves a body alone whose type is withheld.
+	if w.Header().Get("Content-Type") == "" && r.c.Package() != "http-content-encoding" {
 		w.Header()["Content-Type"] = nil // Middy does not guess; net/http would
 	}
 	w.WriteHeader(status)
@@ -386,11 +390,9 @@ func (r *run) facet(name string, req *http.Request) (any, error) {
 		}
 		return h, nil
 	case "queryStringParameters":
-		q := object{}
-		for name, values := range req.URL.Query() {
-			q[name] = strings.Join(values, ",")
-		}
-		return q, nil
+		return query(req), nil
+	case "multiValueQueryStringParameters":
+		return multiQuery(req), nil
 	case "pathParameters":
 		e, _ := web.Event(req)
 		p := object{}
@@ -409,6 +411,27 @@ func (r *run) facet(name string, req *http.Request) (any, error) {
 		return out, nil
 	}
 	return conformance.Undefined{}, nil
+}
+
+// query is the request's query in the form of its front door: the last value in a
+// REST API, all of them with commas in an HTTP API.
+func query(req *http.Request) object {
+	q := object{}
+	e, _ := web.Event(req)
+	for name, values := range req.URL.Query() {
+		q[name] = strings.Join(values, ",")
+		if e.Door == web.RESTAPI || e.Door == web.HTTPAPI1 {
+			q[name] = values[len(values)-1]
+		}
+	}
+	return q
+}
+
+func multiQuery(req *http.Request) any {
+	if e, _ := web.Event(req); e.Door != web.RESTAPI && e.Door != web.HTTPAPI1 {
+		return conformance.Undefined{}
+	}
+	return plainJSON(req.URL.Query())
 }
 
 func rawBody(req *http.Request) (any, error) {

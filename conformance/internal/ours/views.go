@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gomiddy/middy/conformance"
@@ -68,8 +69,11 @@ func pathParser(r *run, _ options) (func(http.Handler) http.Handler, error) {
 		_ = json.Unmarshal(b, &e) // what is no map has no names
 	}
 	var cfg pathparam.Config
+	rest := !strings.Contains(string(r.c.Event), `"version"`) && !strings.Contains(string(r.c.Event), `"elb"`)
 	for name := range e.PathParameters {
-		cfg.Names = append(cfg.Names, name) // Middy decodes all of them
+		if !rest { // package web has decoded those of a REST API
+			cfg.Names = append(cfg.Names, name)
+		}
 	}
 	return pathparam.New(cfg), nil
 }

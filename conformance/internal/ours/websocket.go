@@ -58,7 +58,7 @@ func webSocket(ctx context.Context, c *conformance.Case) (got object) {
 
 func (r *run) message(ctx context.Context, f *middy.Function, event json.RawMessage) object {
 	r.ran, r.saw, r.err = 0, nil, nil
-	payload, err := completeMessage(event)
+	payload, err := r.completeMessage(event)
 	if err != nil {
 		return object{"runner": err.Error()}
 	}
@@ -68,17 +68,22 @@ func (r *run) message(ctx context.Context, f *middy.Function, event json.RawMess
 		got["error"] = errorOf(err)
 	} else {
 		var resp struct {
-			StatusCode int    `json:"statusCode"`
-			Body       string `json:"body"`
+			StatusCode int               `json:"statusCode"`
+			Headers    map[string]string `json:"headers"`
+			Body       string            `json:"body"`
 		}
 		if err := json.Unmarshal(out, &resp); err != nil {
 			return object{"runner": err.Error()}
 		}
 		switch {
-		case resp.StatusCode >= 400: // a *web.Error, as API Gateway reads it
+		case resp.StatusCode >= 400 && resp.Headers["Content-Type"] != "application/json": // a *web.Error, as API Gateway reads it
 			got["error"] = problemOf(resp.StatusCode, resp.Body)
 		case r.saw == nil || r.c.Handler != nil && r.c.Handler.Return != nil:
-			got["response"] = object{"statusCode": resp.StatusCode, "headers": object{}, "body": resp.Body}
+			headers := object{}
+			for name, v := range resp.Headers {
+				headers[name] = v
+			}
+			got["response"] = object{"statusCode": resp.StatusCode, "headers": headers, "body": resp.Body}
 		}
 	}
 	if r.saw != nil {
@@ -103,7 +108,7 @@ func problemOf(status int, body string) object {
 }
 
 // completeMessage adds what API Gateway always sends.
-func completeMessage(event json.RawMessage) (json.RawMessage, error) {
+func (r *run) completeMessage(event json.RawMessage) (json.RawMessage, error) {
 	payload, err := conformance.Plain(event)
 	if err != nil {
 		return nil, err
@@ -112,15 +117,28 @@ func completeMessage(event json.RawMessage) (json.RawMessage, error) {
 	if err := json.Unmarshal(payload, &e); err != nil || e == nil {
 		return payload, err
 	}
-	if _, has := e["requestContext"]; !has && e["path"] == nil && len(e) > 0 {
-		e["requestContext"] = object{}
+	add := object{"eventType": "MESSAGE", "requestId": "r"}
+	switch r.c.Package() {
+	case "ws-router": // lives by the route key
+		add["connectionId"] = "c"
+	case "ws-response": // lives by the connection
+		add["routeKey"] = "$default"
+	default:
+		add["routeKey"], add["connectionId"] = "$default", "c"
 	}
-	in, _ := e["requestContext"].(object)
-	if in == nil {
+	in, ok := e["requestContext"].(object)
+	if !ok && r.c.Package() != "ws-json-body-parser" {
 		return payload, nil
 	}
-	for key, v := range map[string]string{"routeKey": "$default", "eventType": "MESSAGE", "connectionId": "c", "requestId": "r"} {
-		if _, has := in[key]; !has && (len(in) == 0 || key != "routeKey" || in["connectionId"] != nil) {
+	if in == nil {
+		in = object{}
+		e["requestContext"] = in
+	}
+	if r.c.Package() == "ws-router" && in["routeKey"] == nil {
+		return payload, nil
+	}
+	for key, v := range add {
+		if _, has := in[key]; !has {
 			in[key] = v
 		}
 	}
@@ -180,9 +198,12 @@ func (r *run) post(failure string) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		stage, id, _ := strings.Cut(req.URL.EscapedPath(), "/@connections/")
 		id, _ = url.PathUnescape(id)
-		data, err := io.ReadAll(req.Body)
-		if err != nil {
-			return nil, err
+		var data []byte
+		if req.Body != nil {
+			var err error
+			if data, err = io.ReadAll(req.Body); err != nil {
+				return nil, err
+			}
 		}
 		r.sends = append(r.sends, []any{req.URL.Scheme + "://" + req.URL.Host + stage, object{"ConnectionId": id, "Data": text(data)}})
 		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Body: readCloser(nil), Request: req}
