@@ -1,0 +1,216 @@
+// Package router sends requests to handlers by method and path, for functions that
+// answer more than one route.
+//
+// http.ServeMux matches well, but a function needs a little more: {proxy+} and
+// {order-id} as API Gateway writes them, a stage or base path in front, /orders/ where
+// /orders was meant, refusals in the form of the rest of the API instead of plain
+// text, OPTIONS, and middlewares for a part of the routes. A Router adds these to a
+// ServeMux, and keeps what it decides:
+//
+//	rt := router.New(router.Config{})
+//	rt.HandleFunc("GET /orders/{order-id}", getOrder)
+//	rt.With(auth).HandleFunc("POST /orders", createOrder)
+//	rt.HandleFunc("ANY /files/{key+}", files)
+//
+// Of all routes that match, the most specific one counts, whatever the order in which
+// they were registered: /orders/new before /orders/{id} before /{proxy+}, and GET
+// before ANY. Two routes of which neither is more specific do not depend on their order
+// either: registering the second one panics, and names both.
+//
+// A pattern is "METHOD /path", or a path for every method; ANY says that too. Segments
+// are text, {name}, {name}.suffix, or at the end {name+} (as in API Gateway, or
+// {name...} as in ServeMux), which takes the rest of the path, also none: /files and
+// /files/ have an empty key. A GET route answers HEAD. Values are in r.PathValue,
+// percent-decoded once. A path with segments . or .. matches nothing, and empty segments
+// are kept, where ServeMux redirects: in Lambda a redirection would miss the stage.
+//
+// A route that exists for other methods is answered with 405 and Allow, everything
+// else with 404, both through [web.WriteError].
+//
+// It is Middy's http-router. Deviations from Middy: a specific route wins over an
+// earlier general one, and GET over ANY; duplicates panic, where the last one wins;
+// values are decoded; what the router matched wins over the event's pathParameters;
+// HEAD and 405 (see [Config.DisableMethodNotAllowed]); ANY is every method.
+package router
+
+import (
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/gomiddy/middy/web"
+)
+
+// Config configures [New].
+type Config struct {
+	// BasePath is removed from the front of paths that have it, before they are
+	// matched: the path of a custom domain's mapping, such as "/v1". Default: none.
+	BasePath string
+
+	// StripStage removes the stage's name from the front of paths that have it.
+	// Package web has done so already for HTTP APIs; a REST API's path has it only
+	// behind a proxy that puts it there. Default: paths stay.
+	StripStage bool
+
+	// StrictSlash takes /orders and /orders/ for two paths. Default: they are one.
+	StrictSlash bool
+
+	// AutoOptions answers OPTIONS, where no route does, with 204 and Allow. Default:
+	// it is a method like any other.
+	AutoOptions bool
+
+	// DisableMethodNotAllowed answers 404 where a path has routes for other methods
+	// only, as Middy does. Default: 405 with Allow, RFC 9110 section 15.5.6.
+	DisableMethodNotAllowed bool
+
+	// NotFound answers what matches no route. Default: a 404 through
+	// [web.WriteError].
+	NotFound http.Handler
+}
+
+// Validate reports a BasePath that is none.
+func (c Config) Validate() error {
+	if c.BasePath == "" || c.BasePath == "/" {
+		return nil
+	}
+	return checkPrefix("BasePath", c.BasePath)
+}
+
+// A Router is an [http.Handler] that serves by the routes that it was given. Register
+// all of them before it serves; then it is safe for concurrent use.
+type Router struct {
+	Group
+}
+
+// A Group registers routes of a [Router] with what they have in common. The Router is
+// its own first Group.
+type Group struct {
+	table  *table
+	prefix string
+	around []func(http.Handler) http.Handler
+}
+
+// New returns a Router without routes. A Config that Validate refuses makes New panic
+// with that error.
+func New(cfg Config) *Router {
+	if err := cfg.Validate(); err != nil {
+		panic(err)
+	}
+	cfg.BasePath = strings.TrimSuffix(cfg.BasePath, "/")
+	return &Router{Group{table: newTable(cfg)}}
+}
+
+// Handle registers a handler for a pattern. It panics when the pattern is none, or is
+// not told apart from one that was registered before.
+func (g *Group) Handle(pattern string, h http.Handler) {
+	g.register(pattern, h)
+}
+
+// HandleFunc is [Group.Handle] of a function.
+func (g *Group) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
+	if f == nil {
+		panic("router: " + pattern + " has no handler")
+	}
+	g.register(pattern, http.HandlerFunc(f))
+}
+
+func (g *Group) register(pattern string, h http.Handler) {
+	if h == nil {
+		panic("router: " + pattern + " has no handler")
+	}
+	for _, mw := range slices.Backward(g.around) {
+		h = mw(h)
+	}
+	_, file, line, _ := runtime.Caller(2)
+	if err := g.table.add(pattern, g.prefix, h, place{file, line}); err != nil {
+		panic(err)
+	}
+}
+
+// With returns a Group whose handlers have these middlewares around them, inside
+// those of g. The first one is the outermost. They see only what their routes match;
+// for 404 and 405 too, wrap the Router.
+func (g *Group) With(mw ...func(http.Handler) http.Handler) *Group {
+	return &Group{g.table, g.prefix, slices.Concat(g.around, mw)}
+}
+
+// At returns a Group whose patterns have a prefix before their paths: "/v1".
+func (g *Group) At(prefix string) *Group {
+	if err := checkPrefix("a prefix", prefix); err != nil {
+		panic(err)
+	}
+	return &Group{g.table, g.prefix + strings.TrimSuffix(prefix, "/"), g.around}
+}
+
+// Routes returns the patterns of all routes, sorted by path and then method.
+func (rt *Router) Routes() []string { return rt.table.patterns() }
+
+// ServeHTTP implements [http.Handler].
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t := rt.table
+	in, ok := t.prepare(r)
+	if !ok {
+		t.notFound(w, r)
+		return
+	}
+	found, ok := t.find(in.r)
+	if !ok {
+		t.miss(w, r, in)
+		return
+	}
+	found.publish(in)
+	in.r.URL = r.URL // the handler sees the path as it came
+	found.route.handler.ServeHTTP(w, in.r)
+}
+
+func (t *table) notFound(w http.ResponseWriter, r *http.Request) {
+	if t.cfg.NotFound != nil {
+		t.cfg.NotFound.ServeHTTP(w, r)
+		return
+	}
+	web.WriteError(w, r, &web.Error{Status: http.StatusNotFound, Detail: "Route does not exist"})
+}
+
+// miss answers when no route matches.
+func (t *table) miss(w http.ResponseWriter, r *http.Request, in prepared) {
+	allowed := t.allowed(in)
+	switch {
+	case len(allowed) == 0:
+		t.notFound(w, r)
+	case r.Method == http.MethodOptions && t.cfg.AutoOptions:
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		w.WriteHeader(http.StatusNoContent)
+	case t.cfg.DisableMethodNotAllowed:
+		t.notFound(w, r)
+	default:
+		web.WriteError(w, r, &web.Error{
+			Status: http.StatusMethodNotAllowed,
+			Detail: "the methods here are " + strings.Join(allowed, ", "),
+			Header: http.Header{"Allow": {strings.Join(allowed, ", ")}},
+		})
+	}
+}
+
+// allowed are the methods that a path has routes for, sorted.
+func (t *table) allowed(in prepared) []string {
+	var allowed []string
+	for _, method := range t.methods {
+		asked := *in.r
+		asked.Method = method
+		if _, ok := t.find(&asked); ok {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return nil
+	}
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(allowed, http.MethodHead)
+	}
+	if t.cfg.AutoOptions {
+		allowed = append(allowed, http.MethodOptions)
+	}
+	slices.Sort(allowed)
+	return slices.Compact(allowed)
+}
