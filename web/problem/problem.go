@@ -31,6 +31,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/response"
+	"github.com/gomiddy/middy/web/internal/trace"
 )
 
 // A Form is how errors are written.
@@ -121,6 +122,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 
 func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	begun := false
+	var elsewhere trace.Trace // of a panic in another goroutine, which package deadline brings here
 	tracked, _ := response.OnHeader(w, func(status int, _ http.Header) int { begun = true; return status })
 	write := func(w http.ResponseWriter, r *http.Request, err error) {
 		e := c.describe(err)
@@ -138,12 +140,17 @@ func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request
 			panic(value)
 		}
 		half := begun
-		write(tracked, r, &PanicError{Value: value, Stack: debug.Stack()})
+		stack := elsewhere.Stack
+		if stack == nil {
+			stack = debug.Stack()
+		}
+		write(tracked, r, &PanicError{Value: value, Stack: stack})
 		if half {
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	next.ServeHTTP(tracked, r.WithContext(web.WithErrorWriter(r.Context(), write)))
+	ctx := trace.With(web.WithErrorWriter(r.Context(), write), &elsewhere)
+	next.ServeHTTP(tracked, r.WithContext(ctx))
 }
 
 // describe decides what of err the client gets to know. The Detail of what it
