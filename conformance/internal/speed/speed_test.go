@@ -1,0 +1,114 @@
+package speed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gomiddy/middy/conformance/internal/node"
+	"github.com/gomiddy/middy/emulator/runtimeapi"
+)
+
+// event asks for everything that the stack can do.
+const event = `{"version":"1.0","resource":"/orders/{id}","path":"/orders/42","httpMethod":"POST",
+"headers":{"content-type":"application/json","accept":"application/json","accept-encoding":"gzip","accept-language":"de, en;q=0.8","origin":"https://shop.example.com","user-agent":"bench"},
+"queryStringParameters":{"fields":"id,name,items(sku,count)"},"multiValueQueryStringParameters":{"fields":["id,name,items(sku,count)"]},
+"pathParameters":{"id":"42"},"requestContext":{"httpMethod":"POST","path":"/orders/42","stage":"$default","identity":{"sourceIp":"192.0.2.1"}},
+"body":"{\"name\":\"Zo\u00eb\"}","isBase64Encoded":false}`
+
+// function runs a command on the emulator until the benchmark ends.
+func function(tb testing.TB, dir string, command ...string) *runtimeapi.Function {
+	tb.Helper()
+	f, err := runtimeapi.New(runtimeapi.Config{Command: command, Dir: dir, Freeze: runtimeapi.FreezeNever, Timeout: time.Minute, InitTimeout: time.Minute})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = f.Shutdown(context.Background()) })
+	return f
+}
+
+func ours(tb testing.TB) *runtimeapi.Function {
+	tb.Helper()
+	bin := filepath.Join(tb.TempDir(), "stack")
+	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bin, "./testdata/stack")
+	if out, err := build.CombinedOutput(); err != nil {
+		tb.Fatalf("%v\n%s", err, out)
+	}
+	return function(tb, "", bin)
+}
+
+func middys(tb testing.TB) *runtimeapi.Function {
+	tb.Helper()
+	m, err := node.Install(context.Background())
+	if errors.Is(err, node.ErrUnavailable) {
+		tb.Skip("MISSING: Middy from npm; the comparison did not run: ", err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	source, err := os.ReadFile("testdata/stack.mjs")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir, command, err := m.Script("stack.mjs", source)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return function(tb, dir, command...)
+}
+
+// answer is a response as far as both must agree on it.
+func answer(tb testing.TB, f *runtimeapi.Function) (status int, encoding string) {
+	tb.Helper()
+	resp, err := f.Invoke(context.Background(), runtimeapi.Request{Payload: []byte(event)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out struct {
+		StatusCode      int               `json:"statusCode"`
+		Headers         map[string]string `json:"headers"`
+		IsBase64Encoded bool              `json:"isBase64Encoded"`
+	}
+	if resp.FunctionError != "" || json.Unmarshal(resp.Payload, &out) != nil || !out.IsBase64Encoded || out.Headers["Access-Control-Allow-Origin"] != "https://shop.example.com" {
+		tb.Fatalf("%s %s", resp.Explanation, resp.Payload)
+	}
+	return out.StatusCode, out.Headers["Content-Encoding"]
+}
+
+// BenchmarkTenMiddlewares is a whole invocation of a real process: the emulator's
+// Runtime API, the event's decoding, ten middlewares on the way in and out, gzip.
+func BenchmarkTenMiddlewares(b *testing.B) {
+	us, peer := ours(b), middys(b)
+	for _, f := range []*runtimeapi.Function{us, peer} {
+		if status, encoding := answer(b, f); status != 200 || encoding != "gzip" {
+			b.Fatal(status, encoding)
+		}
+	}
+	one := func(f *runtimeapi.Function) time.Duration {
+		begin := time.Now()
+		if _, err := f.Invoke(context.Background(), runtimeapi.Request{Payload: []byte(event)}); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(begin)
+	}
+	for range 500 { // what a just-in-time compiler needs
+		one(us)
+		one(peer)
+	}
+	var u, p []time.Duration
+	for b.Loop() { // in turn, so that the machine's mood is shared
+		u, p = append(u, one(us)), append(p, one(peer))
+	}
+	slices.Sort(u)
+	slices.Sort(p)
+	b.ReportMetric(float64(u[len(u)/2].Microseconds()), "µs-p50/us")
+	b.ReportMetric(float64(p[len(p)/2].Microseconds()), "µs-p50/middy")
+	b.ReportMetric(float64(p[len(p)/2])/float64(u[len(u)/2]), "x-faster")
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,57 @@
+// Command stack is ten middlewares around a small handler: the same ten, with the
+// same options, as stack.mjs has from Middy.
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gomiddy/middy"
+	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/compress"
+	"github.com/gomiddy/middy/web/cors"
+	"github.com/gomiddy/middy/web/headers"
+	"github.com/gomiddy/middy/web/jsonbody"
+	"github.com/gomiddy/middy/web/negotiate"
+	"github.com/gomiddy/middy/web/partial"
+	"github.com/gomiddy/middy/web/pathparam"
+	"github.com/gomiddy/middy/web/problem"
+	"github.com/gomiddy/middy/web/secure"
+	"github.com/gomiddy/middy/web/serialize"
+)
+
+func main() {
+	h := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct {
+			Name string `json:"name"`
+		}
+		if err := jsonbody.Decode(r, &in); err != nil {
+			web.WriteError(w, r, err)
+			return
+		}
+		serialize.Write(w, r, http.StatusOK, map[string]any{"id": r.PathValue("id"), "name": in.Name, "items": items})
+	}))
+	for _, layer := range []func(http.Handler) http.Handler{ // the innermost first
+		pathparam.New(pathparam.Config{}),
+		jsonbody.New(jsonbody.Config{}),
+		negotiate.New(negotiate.Config{}),
+		headers.New(headers.Config{}),
+		problem.New(problem.Config{}),
+		serialize.New(serialize.Config{}),
+		partial.New(partial.Config{}),
+		compress.New(compress.Config{Encodings: []compress.Encoding{compress.Gzip(0)}}),
+		secure.New(secure.Config{}),
+		cors.New(cors.Config{Origins: []string{"https://shop.example.com"}}),
+	} {
+		h = layer(h)
+	}
+	middy.Start(web.Handler(h))
+}
+
+// items make a response that is worth compressing: 2 KB.
+var items = func() (all []json.RawMessage) {
+	for range 40 {
+		all = append(all, json.RawMessage(`{"sku":"ABC-123","count":2,"price":13.5,"note":"blue"}`))
+	}
+	return all
+}()
