@@ -2,7 +2,7 @@
 // is written, from a function URL in the invoke mode RESPONSE_STREAM. It writes a text
 // word by word, as a language model does.
 //
-//	go run ./cmd/middy dev --front stream --timeout 1m --port 3000 ./examples/sse
+//	go run ./cmd/middy dev --front url --stream --timeout 1m --port 3000 ./examples/sse
 //	curl -sN 'localhost:3000/words?every=300ms'
 //	open http://localhost:3000
 //
