@@ -33,12 +33,12 @@ const handler = middy(async (event) => ({
   .use(urlencodePathParser())
   .use(errorHandler())
 
-const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':')
+const runtime = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime`
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
 
 const request = (method, path, body) => new Promise((resolve, reject) => {
   const headers = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }
-  const req = http.request({ host, port, method, path: '/2018-06-01/runtime' + path, agent, headers }, (res) => {
+  const req = http.request(runtime + path, { method, agent, headers }, (res) => {
     const chunks = []
     res.on('data', (chunk) => chunks.push(chunk))
     res.on('end', () => resolve({ headers: res.headers, body: Buffer.concat(chunks).toString() }))

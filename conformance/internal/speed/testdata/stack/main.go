@@ -3,8 +3,8 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/gomiddy/middy"
 	"github.com/gomiddy/middy/web"
@@ -29,7 +29,7 @@ func main() {
 			web.WriteError(w, r, err)
 			return
 		}
-		serialize.Write(w, r, http.StatusOK, map[string]any{"id": r.PathValue("id"), "name": in.Name, "items": items})
+		serialize.Write(w, r, http.StatusOK, order{r.PathValue("id"), in.Name, items})
 	}))
 	for _, layer := range []func(http.Handler) http.Handler{ // the innermost first
 		pathparam.New(pathparam.Config{}),
@@ -48,10 +48,18 @@ func main() {
 	middy.Start(web.Handler(h))
 }
 
+type item struct {
+	SKU   string  `json:"sku"`
+	Count int     `json:"count"`
+	Price float64 `json:"price"`
+	Note  string  `json:"note"`
+}
+
+type order struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Items []item `json:"items"`
+}
+
 // items make a response that is worth compressing: 2 KB.
-var items = func() (all []json.RawMessage) {
-	for range 40 {
-		all = append(all, json.RawMessage(`{"sku":"ABC-123","count":2,"price":13.5,"note":"blue"}`))
-	}
-	return all
-}()
+var items = slices.Repeat([]item{{"ABC-123", 2, 13.5, "blue"}}, 40)
