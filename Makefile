@@ -11,7 +11,9 @@ help: ## what there is
 test: vet ## everything that must pass, with the race detector
 	$(GO) build -tags $(TAGS) ./...
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -tags $(TAGS) ./...
-	$(GO) test -race -timeout 14m ./...
+	cd bench && GOWORK=off $(GO) vet ./...
+	cd examples/chi && $(GO) vet ./... && $(GO) test -race ./...
+	$(GO) test -race -timeout 18m ./...
 	@# Without the detector: all pairs of freezes, and 100,000 random schedules.
 	$(GO) test -timeout 14m -run 'Schedule|Freezes' ./freshsign
 
@@ -29,6 +31,12 @@ lint: ## staticcheck and golangci-lint, at pinned versions
 bench: ## benchmarks that run us and the peer, and print the ratio
 	$(GO) test -run "^$$" -bench "ColdStart" -benchtime 1x . && $(GO) test -run "^$$" -bench "Chain|Invocation" . && $(GO) test -run "^$$" -bench . ./freshsign ./params
 	cd bench && GOWORK=off $(GO) test -run "^$$" -bench .
+
+.PHONY: conformance
+conformance: ## Middy from npm and ours on the same cases; fails on a difference without a reason
+	$(GO) run ./conformance/cmd/run --check conformance/cases/*.jsonl
+	$(GO) run ./conformance/cmd/run --middy --check conformance/cases/*.jsonl
+	$(GO) run ./conformance/cmd/report -check
 
 .PHONY: soak
 soak: ## the long runs: a million schedules, hours of freezes
