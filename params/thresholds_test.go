@@ -3,6 +3,8 @@ package params
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -437,5 +439,380 @@ func TestDueIsTheEarliest(t *testing.T) {
 	wg.Wait()
 	if got := s.nextDue.Load(); got != 1 {
 		t.Error(got)
+	}
+}
+
+func TestWhetherANameIsUsedIsSaidByTheSecondOfItsLastUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		f.setLatency(0)
+		s := New(plain())
+		for i := range 20 {
+			wait(time.Duration(i) * 7 * time.Second)
+			if _, err := s.Lookup(t.Context(), f.ref("a")); err != nil {
+				t.Fatal(err)
+			}
+			wait(6 * time.Minute)
+			if n := fetched(f, func() { invoke(t, s, func(context.Context) {}) }); n != 1 {
+				t.Fatalf("round %d: a name in use was fetched %d times", i, n)
+			}
+			wait(6 * time.Minute)
+			if n := fetched(f, func() { invoke(t, s, func(context.Context) {}) }); n != 0 {
+				t.Fatalf("round %d: a name out of use was fetched %d times", i, n)
+			}
+		}
+	})
+}
+
+func TestALoneKeyWaitsAMillisecondForCompany(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		single bool // the source has no batches
+		denied bool // or they are not ours
+		took   time.Duration
+	}{
+		{"of a source with batches", false, false, 11 * time.Millisecond},
+		{"of a source without", true, false, 10 * time.Millisecond},
+		{"of a source that denies batches", false, true, 10 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := batchFake{newFake("a", "1", "b", "2", "c", "3", "d", "4")}
+				s := New(plain())
+				if tt.denied {
+					f.failWith("batch", kind(Denied))
+					for _, id := range []string{"a", "b", "c"} {
+						String(s, f.ref(id))
+					}
+					_ = s.Init(t.Context())
+				}
+				r := f.ref("d")
+				if tt.single {
+					r = f.fake.ref("d")
+				}
+				start := time.Now()
+				if _, err := s.Lookup(t.Context(), r); err != nil || time.Since(start) != tt.took {
+					t.Error(err, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+// crowd counts how many requests are under way at once.
+type crowd struct {
+	batchFake
+	most *int
+}
+
+func (f crowd) Fetch(ctx context.Context, k Key) (Raw, error) {
+	f.mu.Lock()
+	*f.most = max(*f.most, f.open+1)
+	f.mu.Unlock()
+	return f.fake.Fetch(ctx, k)
+}
+
+func TestSinglesInPlaceOfABatchAreEightAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := crowd{batchFake{newFake()}, new(int)}
+		f.failWith("batch", kind(Throttled))
+		s := New(plain())
+		for i := range 17 {
+			f.put(string(rune('a'+i)), "x")
+			String(s, NewRef(f, string(rune('a'+i))).Required())
+		}
+		start := time.Now()
+		if err := s.Init(t.Context()); err != nil || time.Since(start) != 40*time.Millisecond {
+			t.Error(err, time.Since(start)) // the batch, and three rounds
+		}
+		if *f.most != 8 {
+			t.Error(*f.most, "at a time")
+		}
+		if got := s.Stats(); got.Requests != 18 || got.Batches != 1 || got.Failures != 1 || got.Fetched != 17 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// from makes a batch of fewer keys worth it.
+type from struct {
+	batchFake
+	n int
+}
+
+func (f from) Batch() (int, int) { return 2, f.n }
+
+func TestASourceSaysFromHowManyKeysABatchIsWorthIt(t *testing.T) {
+	for _, tt := range []struct {
+		from int
+		keys string
+		want []string // what is asked for, in any order
+	}{
+		{0, "a", []string{"[a]"}}, {1, "a", []string{"[a]"}}, {2, "a", []string{"a"}}, {2, "ab", []string{"[a b]"}},
+		{1, "abc", []string{"[a b]", "[c]"}}, {2, "abc", []string{"[a b]", "c"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := from{batchFake{newFake("a", "1", "b", "2", "c", "3")}, tt.from}
+			s := New(plain())
+			for _, id := range tt.keys {
+				String(s, NewRef(f, string(id)).Required())
+			}
+			if err := s.Init(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(f.calls)
+			if !slices.Equal(f.calls, tt.want) {
+				t.Errorf("from %d: %v; want %v", tt.from, f.calls, tt.want)
+			}
+		})
+	}
+}
+
+func TestChainAsksEachSourceOnceAndNoneInVain(t *testing.T) {
+	type chain struct {
+		a, b, c *fake
+		s       *Store
+		v       *Value[string]
+	}
+	for _, tt := range []struct {
+		name  string
+		edit  func(*Config)
+		setup func(chain)
+		want  string // or the error
+		calls [3]int
+		falls uint64
+	}{
+		{"the primary answers", nil, func(chain) {}, "a", [3]int{1, 0, 0}, 0},
+		{"the primary answers after the hedge began", nil, func(c chain) {
+			c.a.setLatency(400 * time.Millisecond)
+			c.b.setLatency(time.Hour)
+		}, "a", [3]int{1, 1, 0}, 0},
+		{"the first two fail", nil, func(c chain) { c.a.failWith("*", errDown); c.b.failWith("*", errDown) }, "c", [3]int{1, 1, 1}, 1},
+		{"all fail alike: the primary's word counts", nil, func(c chain) {
+			c.a.failWith("*", kind(Throttled))
+			c.b.failWith("*", errDown)
+			c.c.failWith("*", errDown)
+		}, "throttling", [3]int{1, 1, 1}, 0},
+		{"all fail, the primary last: its word counts", nil, func(c chain) {
+			c.a.failWith("*", kind(Throttled))
+			c.a.setLatency(time.Second)
+			c.b.failWith("*", errDown)
+			c.c.failWith("*", errDown)
+		}, "throttling", [3]int{1, 1, 1}, 0},
+		{"all are slow: the hedge goes no further than the last", nil, func(c chain) {
+			c.a.setLatency(2 * time.Second)
+			c.b.setLatency(2 * time.Second)
+			c.c.setLatency(2 * time.Second)
+		}, "a", [3]int{1, 1, 1}, 0},
+		{"the time is over: nobody else is asked", func(c *Config) { c.HedgeAfter = -1 }, func(c chain) { c.a.setLatency(time.Hour) },
+			"no answer within 5s", [3]int{1, 0, 0}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b, c := newFake("x", "a"), newFake("x", "b"), newFake("x", "c")
+				b.name, c.name = "second", "third"
+				cfg := plain()
+				if tt.edit != nil {
+					tt.edit(&cfg)
+				}
+				s := New(cfg)
+				v := String(s, a.ref("x").Fallback(b.ref("x"), c.ref("x")))
+				tt.setup(chain{a, b, c, s, v})
+				got, err := read(t, s, v)
+				if err == nil && got != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%q, %v; want %s", got, err, tt.want)
+				}
+				if calls := [3]int{a.count(), b.count(), c.count()}; calls != tt.calls {
+					t.Errorf("asked %v; want %v", calls, tt.calls)
+				}
+				if n := s.Stats().Fallbacks; n != tt.falls {
+					t.Errorf("%d fallbacks counted; want %d", n, tt.falls)
+				}
+			})
+		})
+	}
+}
+
+func TestTheBoundsAreKeptWhateverTheyAre(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		entries, bytes int
+		declare        int
+		evicted        uint64
+	}{
+		{"one entry", 1, -1, 0, 3},
+		{"one byte", -1, 1, 0, 3},
+		{"one entry more than one", 2, -1, 0, 2},
+		{"declared ones count", 3, -1, 2, 3},
+		{"no bound", -1, -1, 2, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake("a", "1", "b", "2", "c", "3", "d", "4")
+				f.setLatency(0)
+				cfg := plain()
+				cfg.MaxEntries, cfg.MaxBytes = tt.entries, int64(tt.bytes)
+				s := New(cfg)
+				for _, id := range []string{"a", "b", "c"} {
+					if _, err := s.Lookup(t.Context(), f.ref(id)); err != nil {
+						t.Fatal(err)
+					}
+					wait(time.Second)
+				}
+				for i := range tt.declare {
+					String(s, f.ref(strings.Repeat("e", i+1)))
+				}
+				if _, err := s.Lookup(t.Context(), f.ref("d")); err != nil {
+					t.Fatal(err)
+				}
+				if got := s.Stats().Evicted; got != tt.evicted {
+					t.Errorf("%d evicted; want %d", got, tt.evicted)
+				}
+			})
+		})
+	}
+}
+
+// Two fields of one document are two names of one value: it stays until the last
+// of them goes.
+func TestAValueStaysAsLongAsAnyOfItsNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", `{"x":"1","y":"2"}`, "b", "3", "c", "4")
+		f.setLatency(0)
+		cfg := plain()
+		cfg.MaxEntries = 2
+		s := New(cfg)
+		for _, id := range []string{"a#x", "a#y", "b"} {
+			if _, err := s.Lookup(t.Context(), f.ref(id)); err != nil {
+				t.Fatal(err)
+			}
+			wait(time.Second)
+		}
+		if s.Stats().Evicted != 0 {
+			t.Fatal("two values do not fit into two places")
+		}
+		y := (*s.byName.Load())[nameKey{f, Key{ID: "a"}, "y"}]
+		y.entry.lastRead.Add(100) // its entry was used last, under another name
+		(*s.byName.Load())[nameKey{f, Key{ID: "b"}, ""}].entry.lastRead.Add(200)
+		if _, err := s.Lookup(t.Context(), f.ref("c")); err != nil {
+			t.Fatal(err)
+		}
+		if s.Stats().Evicted != 1 || s.entries[entryKey{f.Source(), Key{ID: "a"}}] != nil || len(*s.byName.Load()) != 2 {
+			t.Errorf("%+v %d names", s.Stats(), len(*s.byName.Load()))
+		}
+	})
+}
+
+func TestADeclaredValueLosesItsNameAndStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "1", "b", "2", "c", "3")
+		f.setLatency(0)
+		cfg := plain()
+		cfg.MaxEntries = 2
+		s := New(cfg)
+		String(s, f.ref("a"))
+		for _, id := range []string{"a", "b", "c", "b"} {
+			if _, err := s.Lookup(t.Context(), f.ref(id)); err != nil {
+				t.Fatal(err)
+			}
+			wait(time.Second)
+		}
+		if s.entries[entryKey{f.Source(), Key{ID: "a"}}] == nil || s.Stats().Evicted != 2 {
+			t.Errorf("%+v", s.Stats())
+		}
+		wantCalls(t, f, 4) // a, b, c, b
+	})
+}
+
+func TestRotationDatesAreReadOncePerVersionUntilTheyPass(t *testing.T) {
+	start := func() (*fake, *Store, *Value[string], *[]error) {
+		f := newFake("a", "one")
+		f.setLatency(0)
+		cfg := plain()
+		var problems []error
+		cfg.NamesInEvents = true
+		cfg.OnEvent = locked(func(e Event) {
+			if e.Kind == EventRotation && e.Err != nil {
+				problems = append(problems, e.Err)
+			}
+		})
+		s := New(cfg)
+		return f, s, String(s, f.ref("a").FollowRotation()), &problems
+	}
+	describes := func(f *fake) (n int) {
+		for _, c := range f.calls {
+			if c == "describe a" {
+				n++
+			}
+		}
+		return n
+	}
+	t.Run("a new version, a new date", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, s, v, _ := start()
+			f.rotates = Rotation{Latest: time.Now().Add(100 * time.Hour)}
+			for i := range 3 {
+				wantRead(t, s, v, []string{"one", "two", "three"}[i])
+				wait(time.Hour)
+				_, _ = read(t, s, v) // the same version
+				if n := describes(f); n != i+1 {
+					t.Errorf("%d descriptions of %d versions", n, i+1)
+				}
+				f.put("a", []string{"two", "three", ""}[i])
+				wait(time.Hour)
+			}
+			if got := s.Stats(); got.Requests != uint64(f.count()) || got.Failures != 0 {
+				t.Errorf("%+v for %v", got, f.calls)
+			}
+		})
+	})
+	t.Run("a description that failed is asked for again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, s, v, problems := start()
+			f.failWith("describe", kind(Denied))
+			for range 3 {
+				wantRead(t, s, v, "one")
+				wait(time.Hour)
+			}
+			if got := s.Stats(); describes(f) != 3 || got.Failures != 3 || got.Requests != 6 || len(*problems) != 3 {
+				t.Errorf("%+v for %v, %v", got, f.calls, *problems)
+			}
+		})
+	})
+	for _, tt := range []struct {
+		name      string
+		after     time.Duration // of the date
+		describes int
+	}{{"a date that has not come holds", -1, 1}, {"a date that is now has passed", 0, 2}, {"a date that has passed is asked for again", 1, 2}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, s, v, _ := start()
+				date := time.Now().Add(time.Hour)
+				f.rotates = Rotation{Latest: date}
+				wantRead(t, s, v, "one")
+				f.rotates = Rotation{Latest: date.Add(100 * time.Hour)}
+				wait(time.Until(date.Add(tt.after)))
+				wantRead(t, s, v, "one")
+				if n := describes(f); n != tt.describes {
+					t.Errorf("%d descriptions; want %d", n, tt.describes)
+				}
+			})
+		})
+	}
+	for _, tt := range []struct {
+		name    string
+		latest  time.Duration
+		ignored bool
+	}{{"a date to come is followed", 1, false}, {"a date that is now is ignored", 0, true}, {"a date in the past is ignored", -1, true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, s, v, problems := start()
+				f.rotates = Rotation{Latest: time.Now().Add(tt.latest)}
+				wantRead(t, s, v, "one")
+				if got := len(*problems) == 1; got != tt.ignored || v.entry.state.Load().rotation.Latest.IsZero() != tt.ignored {
+					t.Error(*problems)
+				}
+			})
+		})
 	}
 }
