@@ -1,0 +1,387 @@
+package frontdoor_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/gomiddy/middy/emulator/frontdoor"
+	"github.com/gomiddy/middy/emulator/runtimeapi"
+)
+
+// 1. Observed, contrary to the documentation: format 2.0 does not look whether the
+// output is JSON, and an HTTP API takes the quotes off a string, a URL does not.
+func TestEdge1OutputThatIsNotJSONPasses(t *testing.T) {
+	for _, tt := range []struct {
+		door         frontdoor.Door
+		result, body string
+	}{
+		{frontdoor.HTTPAPI{}, `{"broken`, `{"broken`},
+		{frontdoor.FunctionURL{}, `{"broken`, `{"broken`},
+		{frontdoor.HTTPAPI{}, `"a string"`, `a string`},
+		{frontdoor.FunctionURL{}, `"a string"`, `"a string"`},
+	} {
+		w, warnings := send(tt.door, &double{result: tt.result}, request("GET", "/", "", nil))
+		if w.Code != 200 || w.Body.String() != tt.body || w.Header().Get("Content-Type") != "application/json" || len(warnings) != 0 {
+			t.Errorf("%T %s: %d %s %v", tt.door, tt.result, w.Code, w.Body, warnings)
+		}
+	}
+}
+
+// 2. Commas inside of joined values stay ambiguous: the event has one string, and
+// nothing splits it.
+func TestEdge2CommasInJoinedValuesAreNotSplit(t *testing.T) {
+	dates := []string{"Wed, 25 Nov 2026 12:00:00 GMT", "Thu, 26 Nov 2026 12:00:00 GMT"}
+	r := request("GET", "/?d=a,b&d=c", "", http.Header{"X-Dates": dates})
+	for i, want := range []string{dates[1], dates[1], strings.Join(dates, ","), strings.Join(dates, ","), dates[1], "", strings.Join(dates, ","), ""} {
+		if want == "" {
+			continue // lists only
+		}
+		m := eventOf(t, bare()[i], r, "")
+		header := "x-dates"
+		if i == 0 {
+			header = "X-Dates"
+		}
+		if got := at(m, "headers/"+header); got != fmt.Sprintf("%q", want) {
+			t.Errorf("%s: %s", eight[i], got)
+		}
+	}
+	if got := at(eventOf(t, frontdoor.HTTPAPI{}, r, ""), "queryStringParameters/d"); got != `"a,b,c"` {
+		t.Errorf("query: %s", got)
+	}
+	w, _ := send(frontdoor.HTTPAPI{}, &double{result: `{"statusCode":200,"headers":{"set-cookie":"a=1; Expires=Wed, 25 Nov 2026 12:00:00 GMT"}}`}, request("GET", "/", "", nil))
+	if got := w.Header().Values("Set-Cookie"); len(got) != 1 {
+		t.Errorf("a cookie with a date becomes %q", got)
+	}
+}
+
+// 3. A statusCode in quotes is taken for a number, with a warning, at every door.
+func TestEdge3StatusCodeAsAString(t *testing.T) {
+	for i, door := range bare() {
+		w, warnings := send(door, &double{result: `{"statusCode":"418"}`}, request("GET", "/", "", nil))
+		if w.Code != 418 || !errors.Is(errors.Join(warnings...), frontdoor.ErrLenient) {
+			t.Errorf("%s: %d %v", eight[i], w.Code, warnings)
+		}
+	}
+}
+
+// 4. A load balancer's health check is the smallest event that a function gets.
+func TestEdge4HealthChecks(t *testing.T) {
+	for _, multi := range []bool{false, true} {
+		event := frontdoor.ALB{MultiValue: multi}.HealthCheck("/health")
+		var e events.ALBTargetGroupRequest
+		if err := json.Unmarshal(event, &e); err != nil {
+			t.Fatal(err)
+		}
+		agent := e.Headers["user-agent"]
+		if multi {
+			agent = strings.Join(e.MultiValueHeaders["user-agent"], ",")
+		}
+		if e.HTTPMethod != "GET" || e.Path != "/health" || agent != "ELB-HealthChecker/2.0" || len(e.Headers)+len(e.MultiValueHeaders) != 1 || e.Body != "" || e.RequestContext.ELB.TargetGroupArn == "" {
+			t.Errorf("%s", event)
+		}
+	}
+}
+
+// 5. A load balancer refuses a WebSocket, and the function does not hear of it.
+func TestEdge5LoadBalancersRefuseUpgrades(t *testing.T) {
+	for _, multi := range []bool{false, true} {
+		fn := &double{result: `{"statusCode":200}`}
+		r := request("GET", "/", "", http.Header{"Connection": {"Upgrade"}, "Upgrade": {"WebSocket"}})
+		w, warnings := send(frontdoor.ALB{MultiValue: multi}, fn, r)
+		if w.Code != 400 || fn.event != nil || !errors.Is(errors.Join(warnings...), frontdoor.ErrUpgrade) {
+			t.Errorf("%d %s %v", w.Code, fn.event, warnings)
+		}
+	}
+}
+
+// 6. Names that differ in case are one name, but for a REST API, which keeps them.
+func TestEdge6NamesThatDifferInCase(t *testing.T) {
+	r := request("GET", "/", "", http.Header{"X-A": {"1"}, "x-a": {"2"}})
+	for i, door := range bare() {
+		m := eventOf(t, door, r, "")
+		upper, lower := at(m, "headers/X-A"), at(m, "headers/x-a")+at(m, "multiValueHeaders/x-a")
+		if i == 0 {
+			if upper != `"1"` || at(m, "headers/x-a") != `"2"` {
+				t.Errorf("REST: %s", at(m, "headers"))
+			}
+			continue
+		}
+		if upper != "absent" || lower == "absentabsent" {
+			t.Errorf("%s: %s", eight[i], at(m, "headers"))
+		}
+		if i == 2 && !strings.Contains(`"1,2" "2,1"`, at(m, "headers/x-a")) {
+			t.Errorf("%s: %s", eight[i], lower)
+		}
+	}
+}
+
+// 7. An empty value, a plus, an escaped plus and space, an escaped slash in a
+// greedy segment.
+func TestEdge7EscapesInQueryAndPath(t *testing.T) {
+	r := request("GET", "/files/a%2Fb/c%20d?a&b=&c=1+2&d=1%2B2&e=%zz", "", nil)
+	for i, want := range [][2]string{
+		{`"files/a%2Fb/c%20d"`, `{"a":"","b":"","c":"1 2","d":"1+2","e":"%zz"}`},
+		{`"files/a%2Fb/c%20d"`, `{"a":"","b":"","c":"1 2","d":"1+2","e":"%zz"}`},
+		{`"files/a/b/c d"`, `{"a":"","b":"","c":"1 2","d":"1+2","e":"%zz"}`},
+		{`absent`, `{"a":"","b":"","c":"1 2","d":"1+2","e":"%zz"}`},
+		{`absent`, `{"a":"","b":"","c":"1+2","d":"1%2B2","e":"%zz"}`},
+	} {
+		m := eventOf(t, doorsWith("", "ANY /{proxy+}")[i], r, "")
+		if got := [2]string{at(m, "pathParameters/proxy"), at(m, "queryStringParameters")}; got != want {
+			t.Errorf("%s: %v, want %v", eight[i], got, want)
+		}
+	}
+	if got := at(eventOf(t, frontdoor.Lattice{EventVersion: "V1"}, r, ""), "raw_path"); got != `"/files/a%2Fb/c%20d?a&b=&c=1+2&d=1%2B2&e=%zz"` {
+		t.Errorf("Lattice V1: %s", got)
+	}
+}
+
+// 8. The path under which a custom domain has an API is in path, and not in rawPath.
+func TestEdge8CustomDomains(t *testing.T) {
+	r := request("GET", "/shop/v1/orders/a%20b", "", nil)
+	routes := []string{"GET /orders/{id}"}
+	rest := frontdoor.RESTAPI{Stage: "prod", Mapping: "shop/v1", Routes: routes}
+	api := frontdoor.HTTPAPI{Stage: "prod", Mapping: "shop/v1", Routes: routes}
+	for _, tt := range []struct {
+		door             frontdoor.Door
+		path, want, also string
+	}{
+		{rest, "path", `"/shop/v1/orders/a%20b"`, "requestContext/path"},
+		{frontdoor.HTTPAPI1(api), "path", `"/shop/v1/orders/a%20b"`, "requestContext/path"},
+		{api, "rawPath", `"/prod/orders/a b"`, "requestContext/http/path"},
+		{frontdoor.HTTPAPI{Mapping: "shop/v1", Routes: routes}, "rawPath", `"/orders/a b"`, "requestContext/http/path"},
+	} {
+		m := eventOf(t, tt.door, r, "")
+		if at(m, tt.path) != tt.want || at(m, tt.also) != tt.want {
+			t.Errorf("%T: %s, %s", tt.door, at(m, tt.path), at(m, tt.also))
+		}
+		for _, other := range []string{"/orders/a", "/shop/v1x/orders/a", "/prod/orders/a"} {
+			if _, err := tt.door.Event(request("GET", other, "", nil), nil, frontdoor.Arrival{}); !errors.Is(err, frontdoor.ErrNoRoute) {
+				t.Errorf("%T takes %s: %v", tt.door, other, err)
+			}
+		}
+	}
+	w, _ := send(frontdoor.RESTAPI{Stage: "prod"}, &double{}, request("GET", "/orders", "", nil))
+	if w.Code != 403 || w.Body.String() != `{"message":"Forbidden"}` {
+		t.Errorf("without its stage: %d %s", w.Code, w.Body)
+	}
+}
+
+// 9. A Lattice target group has V1 unless it was made in the console.
+func TestEdge9LatticeIsV1ByDefault(t *testing.T) {
+	r := request("GET", "/a", "", nil)
+	if m := eventOf(t, frontdoor.Lattice{}, r, ""); at(m, "raw_path") != `"/a"` || at(m, "version") != "absent" {
+		t.Errorf("%v", m)
+	}
+	if m := eventOf(t, frontdoor.Lattice{EventVersion: "V2"}, r, ""); at(m, "path") != `"/a"` || at(m, "version") != `"2.0"` {
+		t.Errorf("%v", m)
+	}
+	if (frontdoor.Lattice{EventVersion: "2.0"}).Validate() == nil || (frontdoor.Lattice{EventVersion: "V1"}).Validate() != nil {
+		t.Error("V1 and V2 are the versions")
+	}
+}
+
+// 10. Headers in the map of the other mode do not reach the client, and the author
+// is told which, and why.
+func TestEdge10TheWrongHeaderMapIsToldAndNotGuessed(t *testing.T) {
+	for _, tt := range []struct {
+		multi  bool
+		result string
+		want   string
+	}{
+		{false, `{"statusCode":200,"multiValueHeaders":{"Location":["/"]}}`, "multiValueHeaders was ignored, with Location in it: the target group's multi-value headers are off, so it reads headers"},
+		{true, `{"statusCode":200,"headers":{"Location":"/"}}`, "headers was ignored, with Location in it: the target group's multi-value headers are on, so it reads multiValueHeaders"},
+	} {
+		w, warnings := send(frontdoor.ALB{MultiValue: tt.multi}, &double{result: tt.result}, request("GET", "/", "", nil))
+		if w.Code != 200 || w.Header().Get("Location") != "" {
+			t.Errorf("%d %v", w.Code, w.Header())
+		}
+		if err := errors.Join(warnings...); !errors.Is(err, frontdoor.ErrLenient) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestARESTAPITakesTheResourceFirst(t *testing.T) {
+	door := frontdoor.RESTAPI{Routes: []string{"GET /orders/{id}", "ANY /{proxy+}", "POST /orders/new", "DELETE /orders/new"}}
+	for _, tt := range []struct{ method, path, resource string }{
+		{"GET", "/orders/42", "/orders/{id}"},
+		{"GET", "/other/42", "/{proxy+}"},
+		{"DELETE", "/orders/new", "/orders/new"},
+		{"GET", "/orders/new", ""}, // the resource is there, the method is not
+		{"PUT", "/orders/42", ""},
+		{"GET", "/", ""},
+	} {
+		event, err := door.Event(request(tt.method, tt.path, "", nil), nil, frontdoor.Arrival{})
+		var e events.APIGatewayProxyRequest
+		if err == nil {
+			err = json.Unmarshal(event, &e)
+		}
+		if e.Resource != tt.resource || errors.Is(err, frontdoor.ErrNoRoute) != (tt.resource == "") {
+			t.Errorf("%s %s: %q %v, want %q", tt.method, tt.path, e.Resource, err, tt.resource)
+		}
+	}
+	if door.Validate() != nil || (frontdoor.RESTAPI{Routes: []string{"$default"}}).Validate() == nil {
+		t.Error("a REST API has no $default")
+	}
+}
+
+func TestAnEdgeOptimisedAPIAddsCloudFront(t *testing.T) {
+	m := eventOf(t, frontdoor.RESTAPI{Edge: true}, request("GET", "/", "", nil), "")
+	for name, want := range map[string]string{"CloudFront-Viewer-Country": `"US"`, "CloudFront-Forwarded-Proto": `"http"`, "Via": `"1.1 local.cloudfront.net (CloudFront)"`} {
+		if got := at(m, "headers/"+name); got != want {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
+}
+
+func TestHowLongEachDoorWaits(t *testing.T) {
+	for i, want := range []struct {
+		wait   time.Duration
+		status int
+		body   string
+	}{
+		{29 * time.Second, 504, `{"message": "Endpoint request timed out"}`},
+		{30 * time.Second, 503, `{"message":"Service Unavailable"}`},
+		{30 * time.Second, 503, `{"message":"Service Unavailable"}`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			w, _ := send(bare()[i], hanging{}, request("GET", "/", "", nil))
+			if w.Code != want.status || w.Body.String() != want.body || time.Since(began) != want.wait {
+				t.Errorf("%s: %d %s after %v", eight[i], w.Code, w.Body, time.Since(began))
+			}
+		})
+	}
+	for i := 3; i < 8; i++ {
+		if wait := bare()[i].Limits().Wait; wait != 0 {
+			t.Errorf("%s waits %v, and not as long as the function may take", eight[i], wait)
+		}
+	}
+}
+
+func TestARESTAPIThatStreams(t *testing.T) {
+	zeros := strings.Repeat("\x00", 8)
+	for _, tt := range []struct {
+		name, stream string
+		status       int
+		body         string
+	}{
+		{"lists, cookies and a body", `{"statusCode":201,"headers":{"X-A":"h"},"multiValueHeaders":{"X-M":["1","2"]},"cookies":["c=1","d=2"]}` + zeros + "payload", 201, "payload"},
+		{"no status is 200", `{}` + zeros + "payload", 200, "payload"},
+		{"no body for 304", `{"statusCode":304}` + zeros + "payload", 304, ""},
+		{"no prelude", "payload", 502, `{"message": "Internal server error"}`},
+		{"a key that it does not know", `{"statusCode":200,"body":"x"}` + zeros, 502, `{"message": "Internal server error"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fn := &double{resp: &runtimeapi.Response{Streamed: true, Stream: io.NopCloser(strings.NewReader(tt.stream)), ContentType: "text/plain"}}
+			w, warnings := send(frontdoor.RESTAPI{Stream: true}, fn, request("GET", "/", "", nil))
+			if w.Code != tt.status || w.Body.String() != tt.body || !fn.req.Stream || (len(warnings) > 0) != (tt.status == 502) {
+				t.Errorf("%d %q %v", w.Code, w.Body, warnings)
+			}
+			if h := w.Header(); tt.status == 201 && (len(h.Values("X-M")) != 2 || len(h.Values("Set-Cookie")) != 2 || h.Get("X-A") != "h" || h.Get("Content-Type") != "application/json") {
+				t.Errorf("%v", h)
+			}
+		})
+	}
+}
+
+// Every door's event is one that aws-lambda-go's type for it knows whole.
+func TestEventsFitTheTypesOfAWSLambdaGo(t *testing.T) {
+	types := []any{new(events.APIGatewayProxyRequest), nil, new(events.APIGatewayV2HTTPRequest), nil, new(events.ALBTargetGroupRequest), new(events.ALBTargetGroupRequest)}
+	for i, into := range types {
+		if into == nil {
+			continue // it has version, or leaves out what its type has not got
+		}
+		event, err := doorsWith("")[i].Event(request("POST", "/a?b=c", "", http.Header{"Cookie": {"a=b"}}), []byte("x"), frontdoor.Arrival{Time: noon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dec := json.NewDecoder(strings.NewReader(strings.ReplaceAll(string(event), `"principalOrgId":null,`, ``))) // newer than the type
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(into); err != nil {
+			t.Errorf("%s: %v", eight[i], err)
+		}
+	}
+}
+
+// FuzzDoors: whatever is asked is an event that is JSON, or an answer of the
+// door's own, and whatever the function returns is a response that HTTP has.
+func FuzzDoors(f *testing.F) {
+	f.Add("GET", "/a%2Fb?x=1&x=2", "X-A", "1", []byte("hi"), []byte(`{"statusCode":200,"body":"x"}`), false)
+	f.Add("POST", "/%ff?%zz=%", "Upgrade", "websocket", []byte{0xff, 0}, []byte(`{"statusCode":"2e2","headers":{"":"","a b":"c"},"multiValueHeaders":{"a":[1,null,true,[]]}}`), false)
+	f.Add("OPTIONS", "*", "Cookie", ";;=", []byte{}, []byte(`null`), true)
+	f.Add("PUT", "/", "Accept", ",", []byte{}, []byte("{\"statusCode\":200,\"multiValueHeaders\":{\"a\":[\"\\r\\nb: c\"]}}\x00\x00\x00\x00\x00\x00\x00\x00body"), true)
+	doors := append(bare(), doorsWith("prod", "GET /{a}/{b+}", "ANY /x")...)
+	doors = append(doors, frontdoor.RESTAPI{Stream: true, Edge: true, Mapping: "a"}, frontdoor.FunctionURL{Stream: true})
+	f.Fuzz(func(t *testing.T, method, target, name, value string, body, result []byte, stream bool) {
+		r, err := http.NewRequest(method, "http://localhost", nil)
+		if err != nil {
+			return
+		}
+		if r.URL, err = r.URL.Parse(target); err != nil {
+			return
+		}
+		r.Host, r.RemoteAddr, r.RequestURI = "localhost", "127.0.0.1:1", target
+		r.Header = http.Header{name: {value, value}}
+		for _, door := range doors {
+			event, err := door.Event(r, body, frontdoor.Arrival{RequestID: "id"})
+			if err != nil && !errors.Is(err, frontdoor.ErrNoRoute) && !errors.Is(err, frontdoor.ErrUpgrade) && !errors.Is(err, frontdoor.ErrLenient) {
+				t.Errorf("%T: %v", door, err)
+			}
+			if event != nil && !json.Valid(event) {
+				t.Errorf("%T: the event is not JSON: %s", door, event)
+			}
+			fn := &double{resp: &runtimeapi.Response{Payload: result, ContentType: "application/vnd.awslambda.http-integration-response"}}
+			if stream && door.Limits().Stream {
+				fn.resp.Streamed, fn.resp.Stream = true, io.NopCloser(strings.NewReader(string(result)))
+			}
+			w := httptest.NewRecorder()
+			h := frontdoor.New(frontdoor.Config{Function: fn, Door: door})
+			again := r.Clone(context.Background())
+			again.Body = io.NopCloser(strings.NewReader(string(body)))
+			h.ServeHTTP(w, again)
+			if w.Code < 200 || w.Code > 599 {
+				t.Errorf("%T: %q becomes status %d", door, result, w.Code)
+			}
+			for name, values := range w.Header() {
+				for _, v := range values {
+					if strings.ContainsAny(v, "\r\n\x00") {
+						t.Errorf("%T: header %q is %q", door, name, v)
+					}
+				}
+			}
+		}
+	})
+}
+
+func ExampleALB_HealthCheck() {
+	fmt.Println(string(frontdoor.ALB{}.HealthCheck("/health")))
+	// Output: {"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/local/0000000000000000"}},"httpMethod":"GET","path":"/health","queryStringParameters":{},"headers":{"user-agent":"ELB-HealthChecker/2.0"},"body":"","isBase64Encoded":false}
+}
+
+func ExampleRESTAPI() {
+	door := frontdoor.RESTAPI{Stage: "prod", Routes: []string{"GET /orders/{id}"}}
+	event, _ := door.Event(httptest.NewRequest("GET", "http://localhost/prod/orders/a%2Fb", nil), nil, frontdoor.Arrival{})
+	var e events.APIGatewayProxyRequest
+	_ = json.Unmarshal(event, &e)
+	fmt.Println(e.Resource, e.Path, e.RequestContext.Path, e.PathParameters)
+	// Output: /orders/{id} /orders/a%2Fb /prod/orders/a%2Fb map[id:a%2Fb]
+}
+
+func ExampleLattice() {
+	event, _ := frontdoor.Lattice{}.Event(httptest.NewRequest("GET", "http://localhost/orders?a=1", nil), nil, frontdoor.Arrival{})
+	fmt.Println(string(event))
+	// Output: {"raw_path":"/orders?a=1","method":"GET","headers":{"host":"localhost","x-forwarded-for":"192.0.2.1"},"query_string_parameters":{"a":"1"},"body":"","is_base64_encoded":false}
+}
