@@ -113,6 +113,29 @@ func canonicalResult(result map[string]any) {
 	}
 }
 
+// Shorten replaces long strings of a result, but for those of headers, by their
+// digests: a case is for reading.
+func Shorten(result map[string]any) {
+	for key, v := range result {
+		switch v := v.(type) {
+		case map[string]any:
+			if key != "headers" {
+				Shorten(v)
+			}
+		case []any:
+			for i, e := range v {
+				if m, ok := e.(map[string]any); ok {
+					Shorten(m)
+					continue
+				}
+				v[i] = digest(e)
+			}
+		case string:
+			result[key] = digest(v)
+		}
+	}
+}
+
 // digest replaces long strings, as the runner for Middy does.
 func digest(v any) any {
 	switch v := v.(type) {

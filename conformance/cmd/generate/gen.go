@@ -42,6 +42,7 @@ var packages = map[string]func(*gen){
 	"http-urlencode-body-parser": formBody,
 	"http-urlencode-path-parser": pathParser,
 	"http-x402":                  x402,
+	"stack":                      stack,
 	"util":                       util,
 	"validator":                  validator,
 	"ws-json-body-parser":        wsJSON,

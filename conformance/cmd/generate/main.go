@@ -186,7 +186,7 @@ func explainOne(c *conformance.Case, got json.RawMessage, reason string, match *
 		c.Deviation = &conformance.Deviation{Reason: conformance.Words{reason}, Ours: got}
 		return
 	}
-	if c.Deviation != nil && conformance.Equal(c.Deviation.Ours, got) {
+	if c.Deviation != nil && conformance.Equal(c.Deviation.Ours, got) && !slices.ContainsFunc(c.Deviation.Reason, conformance.HasRule) {
 		return
 	}
 	c.Deviation = nil

@@ -118,6 +118,14 @@ func validator(g *gen) {
 		{object{"type": "string", "pattern": "^[a-z]+$"}, []any{"abc", "ABC", ""}}, {object{"type": "string", "format": "date"}, []any{"2024-02-29", "2023-02-29", "x"}}, {object{"type": "string", "format": "date-time"}, []any{"2024-01-01T00:00:00Z", "2024-01-01", "2024-01-01T25:00:00Z"}}, {object{"type": "string", "format": "uuid"}, []any{"123e4567-e89b-12d3-a456-426614174000", "x"}}, {object{"type": "string", "format": "ipv4"}, []any{"127.0.0.1", "256.0.0.1"}}, {object{"type": "string", "format": "uri"}, []any{"https://example.com", "/relative"}},
 		{object{"oneOf": list{object{"type": "object", "required": list{"a"}}, object{"type": "object", "required": list{"b"}}}}, []any{object{"a": 1}, object{"b": 1}, object{"a": 1, "b": 1}, object{}}}, {object{"type": "object", "patternProperties": object{"^x-": object{"type": "string"}}, "additionalProperties": false}, []any{object{"x-a": "1"}, object{"y": "1"}}}, {object{"type": "array", "prefixItems": list{object{"type": "string"}, object{"type": "number"}}, "items": false, "minItems": 2}, []any{list{"a", 1}, list{"a", 1, 2}, list{"a"}}}, {object{"type": "object", "dependentRequired": object{"a": list{"b"}}, "properties": object{"a": true, "b": true}}, []any{object{"a": 1}, object{"a": 1, "b": 2}, object{}}}, {object{"type": "object", "properties": object{"a": object{"const": 1}}}, []any{object{"a": 1}, object{"a": 2}}}, {object{"not": object{"type": "object"}}, []any{object{}, "x"}},
 	}
+	either := object{"type": "object", "properties": object{"a": object{"type": "number"}, "b": object{"type": "number"}}}
+	for _, word := range []string{"oneOf", "anyOf", "allOf"} {
+		s := object{"type": "object", "properties": either["properties"], word: list{object{"type": "object", "properties": object{"a": true}, "required": list{"a"}}, object{"type": "object", "properties": object{"b": true}, "required": list{"b"}}}}
+		more = append(more, struct {
+			schema object
+			values []any
+		}{s, []any{object{"a": 1}, object{"b": 1}, object{"a": 1, "b": 1}, object{}, object{"a": "1", "b": "x"}}})
+	}
 	for _, m := range more {
 		for _, v := range m.values {
 			g.add("keyword", conformance.Case{Use: g.use(object{"eventSchema": schema(m.schema)}), Event: withBody(v), Handler: echoes("body")})

@@ -15,7 +15,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/gomiddy/middy/conformance"
 	"github.com/gomiddy/middy/conformance/internal/node"
@@ -77,13 +79,21 @@ func results(ctx context.Context, cases []conformance.Case, middy bool) ([]confo
 	return m.Run(ctx, cases)
 }
 
+func side(middy bool) string {
+	if middy {
+		return "Middy"
+	}
+	return "ours"
+}
+
 func compare(cases []conformance.Case, results []conformance.Result, middy bool, out, problems io.Writer) error {
-	different, missing := 0, map[string]int{}
+	different, compared, missing := 0, 0, map[string]int{}
 	for i, c := range cases {
 		if results[i].Missing != "" {
 			missing[results[i].Missing]++
 			continue
 		}
+		compared++
 		want := c.Want
 		if !middy {
 			want = c.Expected()
@@ -94,12 +104,12 @@ func compare(cases []conformance.Case, results []conformance.Result, middy bool,
 		different++
 		fmt.Fprintf(out, "%s differs (-want +got):\n%s\n", c.ID, conformance.Diff(want, results[i].Got))
 	}
-	for name, n := range missing {
-		fmt.Fprintf(problems, "MISSING: %s: %d cases were not held beside it\n", name, n)
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		fmt.Fprintf(problems, "MISSING: %s: %d cases were not held beside it\n", name, missing[name])
 	}
 	if different > 0 {
 		return fmt.Errorf("%d of %d cases differ", different, len(cases))
 	}
-	fmt.Fprintf(problems, "%d cases, no difference\n", len(cases)-len(missing))
+	fmt.Fprintf(problems, "%s: %d cases, no difference\n", side(middy), compared)
 	return nil
 }

@@ -41,6 +41,7 @@ var adapters = map[string]adapter{
 	"http-urlencode-body-parser": formBody,
 	"http-urlencode-path-parser": pathParser,
 	"http-x402":                  payment,
+	"validator":                  validation,
 }
 
 // recovering makes the case's response of an error.

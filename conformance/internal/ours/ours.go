@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -51,6 +52,7 @@ func one(ctx context.Context, c *conformance.Case) (got json.RawMessage) {
 }
 
 func encode(v object) json.RawMessage {
+	conformance.Shorten(v)
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -69,6 +71,10 @@ type run struct {
 	facets map[string]func(r *http.Request) (any, error)
 	// left are entries of Middy's context that a middleware has left in ours.
 	left []func(r *http.Request, into object)
+
+	// whole and returned are for validation: the event is judged in the place of a
+	// body, and what Middy's handler returns is.
+	whole, returned bool
 
 	ran   int
 	saw   object
@@ -128,8 +134,9 @@ func (r *run) build() (f *middy.Function, err error) {
 		}
 	}()
 	h := r.scripted(r.c.Handler)
-	for i := len(r.c.Use) - 1; i >= 0; i-- {
-		u := r.c.Use[i]
+	uses := errorHandlerFirst(r.c.Use)
+	for i := len(uses) - 1; i >= 0; i-- {
+		u := uses[i]
 		adapt, ok := adapters[u.Name]
 		if !ok {
 			return nil, errUnknown(u.Name)
@@ -142,6 +149,17 @@ func (r *run) build() (f *middy.Function, err error) {
 		h = mw(h)
 	}
 	return middy.New(web.Handler(r.outermost(h)))
+}
+
+// errorHandlerFirst translates the one rule of order that differs: Middy's error
+// handler is registered last and sees the errors of all middlewares; ours stands
+// outside of those whose errors it renders. What it writes passes through them.
+func errorHandlerFirst(uses []conformance.Use) []conformance.Use {
+	i := slices.IndexFunc(uses, func(u conformance.Use) bool { return u.Name == "http-error-handler" })
+	if i <= 0 {
+		return uses
+	}
+	return slices.Concat(uses[i:i+1], uses[:i], uses[i+1:])
 }
 
 // outermost notes an error that no middleware has made a response of.
@@ -157,7 +175,11 @@ func (r *run) outermost(h http.Handler) http.Handler {
 
 func (r *run) invoke(ctx context.Context, f *middy.Function, event json.RawMessage) object {
 	r.ran, r.saw, r.err, r.log, r.calls = 0, nil, nil, nil, [2]int{}
-	payload, err := r.complete(event)
+	complete := r.complete
+	if r.c.Package() == "validator" {
+		complete = r.asBody
+	}
+	payload, err := complete(event)
 	if err != nil {
 		return object{"runner": err.Error()}
 	}
@@ -175,6 +197,9 @@ func (r *run) invoke(ctx context.Context, f *middy.Function, event json.RawMessa
 		}
 		if !(r.ran > 0 && r.silent()) {
 			got["response"] = resp
+		}
+		if body, ok := resp["body"].(string); ok && r.returned {
+			got["response"] = value(json.RawMessage(body))
 		}
 	}
 	if r.saw != nil {
@@ -323,6 +348,11 @@ func (r *run) scripted(h *conformance.Handler) http.Handler {
 
 // answer writes what a handler of Middy returns.
 func (r *run) answer(w http.ResponseWriter, v any) {
+	if r.returned {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(compact(v)))
+		return
+	}
 	status := http.StatusOK
 	body := v
 	if _, undefined := v.(conformance.Undefined); undefined {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,7 @@ func pathParser(r *run, _ options) (func(http.Handler) http.Handler, error) {
 			cfg.Names = append(cfg.Names, name)
 		}
 	}
+	slices.Sort(cfg.Names) // the order of an event in JSON here
 	return pathparam.New(cfg), nil
 }
 
