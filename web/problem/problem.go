@@ -28,6 +28,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/response"
@@ -121,13 +122,13 @@ func New(cfg Config) func(http.Handler) http.Handler {
 }
 
 func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
-	begun := false
+	var begun atomic.Bool     // a handler that package deadline has given up asks in its own goroutine
 	var elsewhere trace.Trace // of a panic in another goroutine, which package deadline brings here
-	tracked, _ := response.OnHeader(w, func(status int, _ http.Header) int { begun = true; return status })
+	tracked, _ := response.OnHeader(w, func(status int, _ http.Header) int { begun.Store(true); return status })
 	write := func(w http.ResponseWriter, r *http.Request, err error) {
 		e := c.describe(err)
 		c.log(r, err, e.Status)
-		if !begun {
+		if !begun.Load() {
 			c.write(w, r, e)
 		}
 	}
@@ -139,7 +140,7 @@ func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request
 		case value == http.ErrAbortHandler:
 			panic(value)
 		}
-		half := begun
+		half := begun.Load()
 		stack := elsewhere.Stack
 		if stack == nil {
 			stack = debug.Stack()
