@@ -140,7 +140,7 @@ func (c Config) withDefaults() Config {
 	if c.HedgeAfter == 0 {
 		c.HedgeAfter = 300 * time.Millisecond
 	}
-	if c.FetchTimeout <= 0 {
+	if c.FetchTimeout <= 0 { // Validate refuses a negative one
 		c.FetchTimeout = 5 * time.Second
 	}
 	if c.Now == nil {
