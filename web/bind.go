@@ -131,7 +131,7 @@ func newParser(t reflect.Type, r *schema.Rules) (parser, error) {
 			if err != nil || !decimal(s) {
 				return "must be a number"
 			}
-			v.SetString(s)
+			v.SetString(strings.Clone(s)) // not a piece of the body
 			return r.Number(f)
 		}, nil
 	}
@@ -247,10 +247,10 @@ func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value) er
 	return invalid(wrong)
 }
 
-// routed reports whether the route may have the parameter. Routers other than
-// http.ServeMux leave Pattern empty.
+// routed reports whether the route may have the parameter, in the spelling of
+// http.ServeMux or of package router. Other routers leave Pattern empty.
 func routed(r *http.Request, name string) bool {
-	return r.Pattern == "" || strings.Contains(r.Pattern, "{"+name+"}") || strings.Contains(r.Pattern, "{"+name+"...}")
+	return r.Pattern == "" || strings.Contains(r.Pattern, "{"+name+"}") || strings.Contains(r.Pattern, "{"+name+"...}") || strings.Contains(r.Pattern, "{"+name+"+}")
 }
 
 func (b *binding) bind(r *http.Request, query url.Values, v reflect.Value) (wrong string) {
@@ -328,17 +328,15 @@ func (p *plan) bindBody(w http.ResponseWriter, r *http.Request, in reflect.Value
 	if err != nil {
 		return nil, err
 	}
-	d := decoder{data: data, strict: p.limits.strict}
+	d := newDecoder(data, p.limits.strict)
 	switch {
 	case p.object != nil && len(data) == 0:
 		p.object.absent(&d, in)
 	case p.object != nil:
-		d.space()
 		p.object.decode(&d, in)
 	case len(data) == 0:
 		p.body.missing(&d, at(in, p.body.field.Index))
 	default:
-		d.space()
 		p.body.decode(&d, at(in, p.body.field.Index))
 	}
 	return d.wrong, nil

@@ -39,8 +39,7 @@ func (d *Decoder[T]) Decode(data []byte) (T, error) {
 	if err := checkJSON(data, d.limits); err != nil {
 		return zero, err
 	}
-	in := decoder{data: data, strict: d.limits.strict}
-	in.space()
+	in := newDecoder(data, d.limits.strict)
 	d.value.decode(&in, reflect.ValueOf(&v).Elem())
 	err := invalid(in.wrong)
 	if err == nil {

@@ -83,10 +83,17 @@ func measure(data []byte) (depth, values int) {
 // A decoder goes over a text that is known to be JSON.
 type decoder struct {
 	data   []byte
+	text   string // the same, for pieces that are only looked at
 	pos    int
 	strict bool
 	path   []segment
 	wrong  []FieldError
+}
+
+func newDecoder(data []byte, strict bool) decoder {
+	d := decoder{data: data, text: string(data), strict: strict}
+	d.space()
+	return d
 }
 
 // A segment is one step from the root to a value: a member, or an item.
@@ -173,16 +180,26 @@ func (d *decoder) quoted() []byte {
 }
 
 // literal steps over a number, true, false or null.
-func (d *decoder) literal() []byte {
+func (d *decoder) literal() string {
 	start := d.pos
 	for d.pos < len(d.data) {
 		switch d.data[d.pos] {
 		case ',', ']', '}', ' ', '\t', '\r', '\n':
-			return d.data[start:d.pos]
+			return d.text[start:d.pos]
 		}
 		d.pos++
 	}
-	return d.data[start:]
+	return d.text[start:]
+}
+
+// str steps over a string and returns what it says. It may be a piece of the text.
+func (d *decoder) str() string {
+	start := d.pos
+	q := d.quoted()
+	if bytes.IndexByte(q, '\\') < 0 {
+		return d.text[start+1 : d.pos-1]
+	}
+	return unquote(q)
 }
 
 // raw steps over any value.
@@ -412,13 +429,13 @@ func inString(decode node) node {
 			d.raw()
 			return
 		}
-		inner := []byte(unquote(d.quoted()))
+		inner := []byte(d.str())
 		if !json.Valid(inner) || bytes.TrimSpace(inner)[0] == 'n' {
 			d.fail("must be a string that holds the value")
 			return
 		}
-		sub := decoder{data: inner, path: d.path, wrong: d.wrong}
-		sub.space()
+		sub := newDecoder(inner, d.strict)
+		sub.path, sub.wrong = d.path, d.wrong
 		decode(&sub, v)
 		d.wrong = sub.wrong
 	}
@@ -519,7 +536,7 @@ func numeric(t reflect.Type, kind schema.Kind, r *schema.Rules) (node, error) {
 			d.raw()
 			return
 		}
-		if wrong := parse(v, string(d.literal())); wrong != "" {
+		if wrong := parse(v, d.literal()); wrong != "" {
 			d.fail(wrong)
 		}
 	}, err
@@ -546,7 +563,11 @@ func (c *compiler) text(t reflect.Type, r *schema.Rules) (node, error) {
 			d.raw()
 			return
 		}
-		if wrong := parse(v, unquote(d.quoted())); wrong != "" {
+		said := d.str()
+		if t.Kind() == reflect.String {
+			said = strings.Clone(said) // it stays, and the body should not stay with it
+		}
+		if wrong := parse(v, said); wrong != "" {
 			d.fail(wrong)
 		}
 	}, err
@@ -631,7 +652,7 @@ func (c *compiler) mapping(t reflect.Type, r *schema.Rules) (node, error) {
 		v.Set(reflect.MakeMap(t))
 		n := 0
 		for ; d.more(); n++ {
-			name := unquote(d.quoted())
+			name := strings.Clone(d.str())
 			d.space()
 			d.pos++ // the colon
 			d.space()

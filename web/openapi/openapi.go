@@ -147,7 +147,7 @@ func New(cfg Config) *Document {
 	return &Document{cfg: cfg, paths: map[string]map[string]*operation{}, ids: map[string]bool{}, types: newRegistry()}
 }
 
-// A Mux is what [http.ServeMux] and its relatives are.
+// A Mux is what [http.ServeMux] and package router's Router and Group are.
 type Mux interface {
 	Handle(pattern string, h http.Handler)
 }
@@ -165,7 +165,8 @@ func (d *Document) AddAll(routes iter.Seq2[string, http.Handler]) {
 	}
 }
 
-// Add documents h under a pattern of [http.ServeMux], which must have a method.
+// Add documents h under a pattern of [http.ServeMux], or of package router, which
+// must have a method.
 // It panics when the pattern has none or is there already, when two operations have
 // one ID, and when the endpoint binds a path parameter that the pattern lacks: it
 // could never be called.
@@ -201,11 +202,12 @@ func (d *Document) Add(pattern string, h http.Handler, op ...Operation) {
 	d.made = nil
 }
 
-// split takes a ServeMux pattern apart. OpenAPI has no hosts in paths, and no
-// parameter that spans several segments; such a one is documented like any other.
+// split takes a pattern of ServeMux or of package router apart. OpenAPI has no hosts
+// in paths, and no parameter that spans several segments; such a one is documented
+// like any other.
 func split(pattern string) (method, path string, err error) {
 	method, rest, ok := strings.Cut(strings.TrimSpace(pattern), " ")
-	if !ok {
+	if !ok || method == "ANY" {
 		return "", "", fmt.Errorf("openapi: the pattern %q has no method: OpenAPI documents each method for itself", pattern)
 	}
 	rest = strings.TrimLeft(rest, " \t")
@@ -213,7 +215,7 @@ func split(pattern string) (method, path string, err error) {
 	if slash < 0 {
 		return "", "", fmt.Errorf("openapi: the pattern %q has no path", pattern)
 	}
-	path = strings.TrimSuffix(strings.ReplaceAll(rest[slash:], "...}", "}"), "{$}")
+	path = strings.TrimSuffix(strings.NewReplacer("...}", "}", "+}", "}").Replace(rest[slash:]), "{$}")
 	switch method = strings.ToLower(method); method {
 	case "get", "put", "post", "delete", "options", "head", "patch", "trace":
 		return method, path, nil

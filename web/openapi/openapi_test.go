@@ -20,6 +20,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/openapi"
+	"github.com/gomiddy/middy/web/router"
 )
 
 type money struct{ cents int64 }
@@ -400,6 +401,30 @@ func TestAnEndpointIsFoundBehindHandlersThatLetItBeSeen(t *testing.T) {
 	}
 }
 
+func TestPatternsOfPackageRouter(t *testing.T) {
+	rt := router.New(router.Config{})
+	doc := openapi.New(openapi.Config{})
+	doc.Handle(rt, "GET /files/{file-key+}", web.JSON(func(_ context.Context, in struct {
+		Key string `path:"file-key"`
+	}) (string, error) {
+		return in.Key, nil
+	}))
+	p := dig(t, decoded(t, doc), "paths", "/files/{file-key}", "get", "parameters").([]any)
+	if len(p) != 1 || dig(t, p[0], "name") != "file-key" {
+		t.Errorf("%v", p)
+	}
+	for path, want := range map[string]string{
+		"/files/a/b": `"a/b"`,
+		"/files/":    `{"title":"Unprocessable Entity","status":422,"detail":"One field is invalid.","errors":[{"parameter":"file-key","in":"path","detail":"is required"}]}`,
+	} {
+		w := httptest.NewRecorder()
+		rt.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if strings.TrimSpace(w.Body.String()) != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
 func TestMisuseIsFoundAtColdStart(t *testing.T) {
 	e := web.JSON(func(context.Context, struct {
 		ID string `path:"id"`
@@ -412,6 +437,7 @@ func TestMisuseIsFoundAtColdStart(t *testing.T) {
 	}{
 		{"has no method", func(d *openapi.Document) { d.Add("/a/{id}", e) }},
 		{"the operation ID", func(d *openapi.Document) { d.Add("GET /a/b", behind{}); d.Add("GET /a-b", behind{}) }},
+		{"has no method", func(d *openapi.Document) { d.Add("ANY /a/{id}", e) }},
 		{"has no path", func(d *openapi.Document) { d.Add("GET x", e) }},
 		{"OpenAPI does not know", func(d *openapi.Document) { d.Add("BREW /a/{id}", e) }},
 		{"twice", func(d *openapi.Document) { d.Add("GET /a/{id}", e); d.Add("GET /a/{id}", e) }},
