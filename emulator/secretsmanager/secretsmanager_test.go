@@ -785,3 +785,41 @@ func TestConcurrentCallersSeeWholeVersions(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestABatchIsAuthorisedItemByItem(t *testing.T) {
+	st := newStage(t, secretsmanager.Config{})
+	st.ok("CreateSecret", `{"Name":"mine","SecretString":"x"}`)
+	st.ok("CreateSecret", `{"Name":"yours","SecretString":"y"}`)
+	var asked []string
+	out, err := st.Call(t.Context(), &service.Call{
+		Operation: "BatchGetSecretValue", Body: []byte(`{"SecretIdList":["mine","yours","none"]}`), Now: st.clock(),
+		Authorize: func(action, resource string) *service.Error {
+			asked = append(asked, action+" "+resource)
+			if resource == "mine" {
+				return nil
+			}
+			return &service.Error{Code: "AccessDeniedException", Message: "no"}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m struct {
+		SecretValues []struct{ Name string }
+		Errors       []struct{ SecretID, ErrorCode, Message string }
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.SecretValues) != 1 || m.SecretValues[0].Name != "mine" || len(m.Errors) != 2 || m.Errors[0].SecretID != "yours" || m.Errors[0].ErrorCode != "AccessDeniedException" ||
+		m.Errors[1].ErrorCode != "AccessDeniedException" { // what does not exist is not told to who may not read it
+		t.Errorf("%s", b)
+	}
+	if want := []string{"secretsmanager:GetSecretValue mine", "secretsmanager:GetSecretValue yours", "secretsmanager:GetSecretValue none"}; !reflect.DeepEqual(asked, want) {
+		t.Errorf("asked for %v", asked)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -142,27 +143,44 @@ func callbackEnv(fronts []front) []string {
 	return nil
 }
 
-// door is the HTTP door of that name; nil for the WebSocket API.
-func (s *session) door(name string) frontdoor.Door {
-	c := s.cfg
-	httpAPI := frontdoor.HTTPAPI{Stage: c.stage, Routes: c.httpRoutes(true), AccountID: s.aws.account}
+// newDoor is the HTTP door of that name; nil for the WebSocket API, and for what
+// is no door.
+func newDoor(name string, c *devConfig, region, account string) frontdoor.Door {
+	httpAPI := frontdoor.HTTPAPI{Stage: c.stage, Routes: c.httpRoutes(true), AccountID: account}
 	switch name {
 	case "http":
 		return httpAPI
 	case "http1":
 		return frontdoor.HTTPAPI1(httpAPI)
 	case "rest":
-		return frontdoor.RESTAPI{Stage: c.stage, Routes: c.httpRoutes(false), BinaryMediaTypes: c.binary, Stream: c.stream, AccountID: s.aws.account}
+		return frontdoor.RESTAPI{Stage: c.stage, Routes: c.httpRoutes(false), BinaryMediaTypes: c.binary, Stream: c.stream, AccountID: account}
 	case "url":
 		return frontdoor.FunctionURL{Stream: c.stream}
 	case "alb", "alb-multi":
 		return frontdoor.ALB{MultiValue: name == "alb-multi"}
 	case "lattice":
-		return frontdoor.Lattice{EventVersion: "V2", Region: s.aws.region, AccountID: s.aws.account}
+		return frontdoor.Lattice{EventVersion: "V2", Region: region, AccountID: account}
 	case "lattice1":
 		return frontdoor.Lattice{EventVersion: "V1"}
 	}
 	return nil
+}
+
+// template is the event of GET / at a door, or of a load balancer's health check
+// for the door's name with "-health" behind it.
+func template(name string) ([]byte, error) {
+	if balancer, ok := strings.CutSuffix(name, "-health"); ok {
+		if alb, ok := newDoor(balancer, &devConfig{}, "", "").(frontdoor.ALB); ok {
+			return alb.HealthCheck("/"), nil
+		}
+	}
+	door := newDoor(name, &devConfig{}, "us-east-1", "000000000000")
+	if door == nil {
+		return nil, usagef("--template %s is not a door's event; use http, http1, rest, url, alb, alb-multi, lattice or lattice1, or alb-health or alb-multi-health for a health check", name)
+	}
+	r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, RequestURI: "/", Host: "localhost", RemoteAddr: "127.0.0.1:1",
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {"middy"}}}
+	return door.Event(r, nil, frontdoor.Arrival{RequestID: door.NewID(), TraceID: runtimeapi.NewTraceID(), Time: time.Now()})
 }
 
 // httpRoutes are those with a method; a REST API has no $default.
@@ -209,7 +227,7 @@ func (s *session) serveFronts() (stop func()) {
 			})
 			sockets, door = append(sockets, ws), ws
 		} else {
-			door = frontdoor.New(frontdoor.Config{Function: fn, Door: s.door(f.name), Warn: s.report.doorWarning})
+			door = frontdoor.New(frontdoor.Config{Function: fn, Door: newDoor(f.name, s.cfg, s.aws.region, s.aws.account), Warn: s.report.doorWarning})
 		}
 		srv := &http.Server{Handler: guard(beside(api, door)), ReadHeaderTimeout: 10 * time.Second, ConnContext: frontdoor.ConnContext}
 		servers = append(servers, srv)

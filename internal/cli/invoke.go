@@ -35,6 +35,7 @@ when the address serves more than one function.
 
   middy invoke --event testdata/order.json
   echo '{"id":42}' | middy invoke --event -
+  middy invoke --template alb-health
 
 Exit code 1 says that the function failed; its error is on stderr.`,
 		run: runInvoke,
@@ -44,6 +45,7 @@ Exit code 1 says that the function failed; its error is on stderr.`,
 func runInvoke(ctx context.Context, a *app, args []string) error {
 	fs := flag.NewFlagSet("invoke", flag.ContinueOnError)
 	file := fs.String("event", "", "`FILE` with the event as JSON, - for standard input; without it the event is {}")
+	door := fs.String("template", "", "the event of GET / at a `DOOR`, as rest or alb, or of a health check: alb-health, alb-multi-health")
 	base := fs.String("url", fmt.Sprintf("http://127.0.0.1:%d", defaultPort), "`URL` that middy dev printed")
 	timeout := fs.Duration("timeout", 15*time.Minute, "`DURATION` to wait for the answer")
 	rest, err := a.parse(fs, args)
@@ -57,7 +59,13 @@ func runInvoke(ctx context.Context, a *app, args []string) error {
 	if len(rest) == 1 {
 		name = rest[0]
 	}
+	if *file != "" && *door != "" {
+		return usagef("--event and --template are both an event; give one of them")
+	}
 	event, err := readEvent(*file, a.stdin)
+	if *door != "" {
+		event, err = template(*door)
+	}
 	if err != nil {
 		return err
 	}

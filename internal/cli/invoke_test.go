@@ -106,3 +106,25 @@ func FuzzCheckJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestInvokeHasTheEventsOfEveryDoor(t *testing.T) {
+	url, got := invokeAPI(t, 200, nil, `{}`)
+	for _, k := range frontKinds {
+		if k.name == "ws" {
+			continue
+		}
+		run(t, "invoke", "--template", k.name, "--url", url).wantCode(exitOK)
+		if _, event, _ := strings.Cut(*got, " {"); whatIs([]byte("{"+event)) != "GET /" {
+			t.Errorf("%s: %s", k.name, *got)
+		}
+	}
+	for _, name := range []string{"alb-health", "alb-multi-health"} {
+		run(t, "invoke", "--template", name, "--url", url).wantCode(exitOK)
+		if !strings.Contains(*got, "ELB-HealthChecker/2.0") || strings.Contains(*got, "multiValue") != strings.Contains(name, "multi") {
+			t.Errorf("%s: %s", name, *got)
+		}
+	}
+	for _, args := range [][]string{{"--template", "ws"}, {"--template", "rest-health"}, {"--template", "alb", "--event", "-"}} {
+		run(t, append([]string{"invoke", "--url", url}, args...)...).wantCode(exitUsage)
+	}
+}
