@@ -65,29 +65,31 @@ func Encodings(h http.Header, offers ...string) []string {
 // EncodingQuality returns the weight, from 0 to 1, that the client gives to one content
 // coding; 0 when it does not accept it. It allocates nothing.
 func EncodingQuality(h http.Header, coding string) float64 {
-	best, lowest, named := accepted{at: -1}, 1.0, false
-	specificity := -1
-	at := 0
+	quality, lowest, named := 0.0, 1.0, false
+	specificity, n := -1, 0
 	for _, line := range h.Values("Accept-Encoding") {
 		for element := range strings.SplitSeq(line, ",") {
 			a, ok := token(element)
 			if !ok {
 				continue
 			}
-			if at++; at > maxElements {
+			if n++; n > maxElements {
 				break
 			}
 			named = named || ofToken("identity", a) >= 0
 			lowest = min(lowest, weightOrOne(a.q))
-			if s := ofToken(coding, a); s > specificity || s == specificity && s >= 0 && a.q >= best.q {
-				specificity, best = s, a
+			switch s := ofToken(coding, a); {
+			case s > specificity:
+				specificity, quality = s, a.q
+			case s == specificity && s >= 0:
+				quality = max(quality, a.q)
 			}
 		}
 	}
 	if !named && strings.EqualFold(coding, "identity") {
 		return lowest
 	}
-	return best.q
+	return quality
 }
 
 // Languages returns the offers that the client accepts by Accept-Language, the best one
@@ -129,7 +131,7 @@ type match struct {
 // rank orders offers, or the elements themselves. specificity says how closely an
 // element names an offer, and is negative when it does not.
 func rank(elements []accepted, offers []string, specificity func(offer string, a accepted) int) []string {
-	matches := make([]match, 0, max(len(offers), 4))
+	var matches []match
 	if len(offers) == 0 {
 		for _, a := range elements {
 			matches = append(matches, match{value: a.value, q: a.q, at: a.at})

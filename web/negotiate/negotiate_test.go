@@ -1,6 +1,7 @@
 package negotiate_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/negotiate"
 )
@@ -45,6 +47,11 @@ func TestWhatTheClientPrefers(t *testing.T) {
 		{"only the first weight counts", negotiate.Charsets, accept("Accept-Charset", "a;q=0.1;q=0.9, b;q=0.5"), nil, []string{"b", "a"}},
 		{"other parameters before the weight are passed over", negotiate.Charsets, accept("Accept-Charset", "a;x=1;q=0.1, b;q=0.5"), nil, []string{"b", "a"}},
 		{"spaces around a weight are allowed", negotiate.Charsets, accept("Accept-Charset", "a ; q = 0.1 , b;q=0.5"), nil, []string{"b", "a"}},
+
+		{"of two places the later counts", negotiate.Charsets, accept("Accept-Charset", "a, b, a"), []string{"a", "b"}, []string{"b", "a"}},
+		{"of two weights the higher counts", negotiate.Charsets, accept("Accept-Charset", "a;q=0.5, b;q=0.7, a;q=0.8, a;q=0.1"), []string{"a", "b"}, []string{"a", "b"}},
+		{"of two wildcards too", negotiate.Charsets, accept("Accept-Charset", "*;q=0.5, b;q=0.7, *;q=0.8, *;q=0.1"), []string{"a", "b"}, []string{"a", "b"}},
+		{"what names nothing of ours has no weight", negotiate.Charsets, accept("Accept-Charset", "x"), []string{"a"}, []string{}},
 
 		{"no encoding header accepts identity alone", negotiate.Encodings, http.Header{}, nil, []string{"identity"}},
 		{"an empty encoding header accepts identity alone", negotiate.Encodings, accept("Accept-Encoding", ""), nil, []string{"identity"}},
@@ -101,8 +108,24 @@ func TestEncodingQualityAgreesWithEncodings(t *testing.T) {
 			}
 		}
 	}
-	if q := negotiate.EncodingQuality(accept("Accept-Encoding", "br;q=0.5, *;q=0.25"), "gzip"); q != 0.25 {
-		t.Errorf("a wildcard's weight is %v", q)
+	for _, tt := range []struct {
+		header, coding string
+		want           float64
+	}{
+		{"br;q=0.5, *;q=0.25", "gzip", 0.25},
+		{"br;q=0.5, *;q=0.25", "br", 0.5},
+		{"*;q=0.25, br;q=0.1", "br", 0.1},
+		{"br;q=0.5, br;q=0.8, br;q=0.1", "br", 0.8},
+		{"*;q=0.5, *;q=0.8, *;q=0.1", "br", 0.8},
+		{"br", "gzip", 0},
+		{"gzip;q=0.2, br;q=0.8", "identity", 0.2},
+		{"gzip;q=0.2, identity;q=0.8", "identity", 0.8},
+		{"gzip;q=0", "identity", 1},
+		{"", "identity", 1},
+	} {
+		if got := negotiate.EncodingQuality(accept("Accept-Encoding", tt.header), tt.coding); got != tt.want {
+			t.Errorf("Accept-Encoding: %q gives %s the weight %v, want %v", tt.header, tt.coding, got, tt.want)
+		}
 	}
 	if q := negotiate.EncodingQuality(http.Header{}, "identity"); q != 1 {
 		t.Errorf("without the header identity's weight is %v", q)
@@ -115,9 +138,16 @@ func TestAHeaderCountsUpToABound(t *testing.T) {
 	if slices.Contains(negotiate.Encodings(h, "br"), "br") || negotiate.EncodingQuality(h, "br") > 0 {
 		t.Error("element 8193 counts")
 	}
-	h = accept("Accept", strings.Repeat("x/y,", 8191)+"a/b")
-	if got := negotiate.MediaTypes(h, "a/b"); len(got) != 1 {
+	h = accept("Accept-Encoding", strings.Repeat("x, ,", 8191)+"br", "gzip")
+	if !slices.Contains(negotiate.Encodings(h, "br"), "br") || negotiate.EncodingQuality(h, "br") != 1 {
 		t.Error("element 8192 does not count")
+	}
+	if slices.Contains(negotiate.Encodings(h, "gzip"), "gzip") || negotiate.EncodingQuality(h, "gzip") != 0 {
+		t.Error("element 8193, in another line, counts")
+	}
+	h = accept("Accept", strings.Repeat("x/y,", 8191)+"a/b,c/d", "e/f")
+	if diff := cmp.Diff([]string{"a/b"}, negotiate.MediaTypes(h, "a/b", "c/d", "e/f")); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -315,6 +345,27 @@ func TestNewCopiesItsConfig(t *testing.T) {
 	if got != "a/b" {
 		t.Errorf("the caller's slice reached it: %q", got)
 	}
+}
+
+func TestEverywhereAlike(t *testing.T) {
+	handler := negotiate.New(negotiate.Config{MediaType: negotiate.Offers{Available: []string{"application/json", "text/csv"}}})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, _ := negotiate.From(r.Context())
+		w.Header().Set("Content-Type", p.MediaType)
+	}))
+	middytest.Everywhere(t, handler, func(t *testing.T, url string) {
+		for accept, want := range map[string]string{"text/*, */*;q=0.1": "200 text/csv", "image/png": "406 application/problem+json"} {
+			r, _ := http.NewRequest(http.MethodGet, url, nil)
+			r.Header.Set("Accept", accept)
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if got := fmt.Sprint(resp.StatusCode, " ", resp.Header.Get("Content-Type")); got != want || resp.Header.Get("Vary") != "Accept" {
+				t.Errorf("Accept: %s was answered %s, Vary %q; want %s", accept, got, resp.Header.Get("Vary"), want)
+			}
+		}
+	})
 }
 
 func TestFromWithoutTheMiddleware(t *testing.T) {
