@@ -297,6 +297,31 @@ func TestARESTAPIThatStreams(t *testing.T) {
 	}
 }
 
+func TestTheHeadOfAStreamDoesNotWaitForItsBody(t *testing.T) {
+	for _, door := range []frontdoor.Door{frontdoor.RESTAPI{Stream: true}, frontdoor.FunctionURL{Stream: true}} {
+		pr, pw := io.Pipe()
+		fn := &double{resp: &runtimeapi.Response{Streamed: true, Stream: pr, ContentType: "application/vnd.awslambda.http-integration-response"}}
+		srv := httptest.NewServer(frontdoor.New(frontdoor.Config{Function: fn, Door: door}))
+		go func() { _, _ = io.WriteString(pw, `{"statusCode":202}`+strings.Repeat("\x00", 8)) }()
+		transport := &http.Transport{}
+		resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get(srv.URL)
+		if err != nil {
+			t.Fatalf("%T: %v", door, err)
+		}
+		if resp.StatusCode != 202 {
+			t.Errorf("%T: %d", door, resp.StatusCode)
+		}
+		go func() { _, _ = io.WriteString(pw, "body"); _ = pw.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || string(body) != "body" {
+			t.Errorf("%T: %q %v", door, body, err)
+		}
+		_ = resp.Body.Close()
+		transport.CloseIdleConnections()
+		srv.Close()
+	}
+}
+
 // Every door's event is one that aws-lambda-go's type for it knows whole.
 func TestEventsFitTheTypesOfAWSLambdaGo(t *testing.T) {
 	types := []any{new(events.APIGatewayProxyRequest), nil, new(events.APIGatewayV2HTTPRequest), nil, new(events.ALBTargetGroupRequest), new(events.ALBTargetGroupRequest)}

@@ -38,6 +38,28 @@ func (f fields) status() (*reply, error) {
 	return out, out.setStatus(raw)
 }
 
+// reply2 reads the long form of payload format 2.0, but for its body. Other keys
+// are ignored.
+func (f fields) reply2() (*reply, error) {
+	out, err := f.status()
+	if err == nil {
+		err = f.setHeaders(out)
+	}
+	if err == nil {
+		err = f.setCookies(out)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if out.header.Get("Content-Type") == "" {
+		out.header.Set("Content-Type", plainText)
+	}
+	if f["multiValueHeaders"] != nil {
+		out.warn("multiValueHeaders was ignored: payload format 2.0 has headers, and cookies")
+	}
+	return out, nil
+}
+
 // setHeaders reads headers: one value for each name.
 func (f fields) setHeaders(out *reply) error {
 	var headers map[string]json.RawMessage

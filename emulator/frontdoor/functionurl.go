@@ -104,15 +104,14 @@ func respondStream(w http.ResponseWriter, result *runtimeapi.Response) error {
 
 // readHead reads a function URL's prelude.
 func readHead(prelude []byte) (*reply, error) {
-	var r result2
-	if err := json.Unmarshal(prelude, &r); err != nil {
-		return nil, fmt.Errorf("%w: the stream's prelude: %w", ErrMalformed, err)
+	f, err := readFields(prelude, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the stream's prelude: %w", err)
 	}
-	if r.StatusCode == nil {
-		r.StatusCode = json.RawMessage("200")
+	if f["statusCode"] == nil {
+		f["statusCode"] = json.RawMessage("200")
 	}
-	r.Body = nil
-	return r.reply()
+	return f.reply2()
 }
 
 // readPrelude reads the JSON before the eight zero bytes.

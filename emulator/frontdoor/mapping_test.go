@@ -312,6 +312,8 @@ func TestResultsBecomeResponsesRowByRow(t *testing.T) {
 		{"required: names are exact", `{"StatusCode":200,"body":"x"}`, nil, "", inferred(`{"StatusCode":200,"body":"x"}`)},
 		{"required: a statusCode that HTTP has", `{"statusCode":42}`, nil, "", refused},
 		{"required: the body is a string", `{"statusCode":200,"body":{"a":1}}`, nil, "", refused},
+		{"allowed: exact names, too", `{"statusCode":200,"Body":"x","Headers":{"X-A":"1"}}`, nil, "", [8]string{
+			restError + malformed, httpError + malformed, "200 | X-A: - | body ", "200 | X-A: - | body ", "200 | X-A: - | body ", "200 | body ", "200 | body ", "200 | body "}},
 		{"allowed: status text", `{"statusCode":200,"statusDescription":"200 OK","body":"x"}`, nil, "", [8]string{
 			restError + malformed, httpError + malformed, "200 | body x", "200 | body x", "200 | body x", "200 | body x", "200 | body x", "200 | body x"}},
 		{"allowed: status text in its form", `{"statusCode":200,"statusDescription":"OK"}`, nil, "", [8]string{

@@ -2,7 +2,6 @@ package frontdoor
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,33 +40,21 @@ func (out *reply) warn(format string, args ...any) {
 	}
 }
 
-// result2 is the long form of a result in payload format 2.0. Other keys, also
-// multiValueHeaders, are ignored.
-type result2 struct {
-	StatusCode      json.RawMessage            `json:"statusCode"`
-	Headers         map[string]json.RawMessage `json:"headers"`
-	Cookies         []string                   `json:"cookies"`
-	Body            *string                    `json:"body"`
-	IsBase64Encoded bool                       `json:"isBase64Encoded"`
-
-	MultiValueHeaders json.RawMessage `json:"multiValueHeaders"` // only to warn
-}
-
 const plainText = "text/plain; charset=utf-8"
 
 // readReply reads a result. Without a statusCode all of it is the body of a 200
 // with JSON's type, valid JSON or not: the service does not check, contrary to
 // its documentation. unquote says that a JSON string loses its quotes then.
 func readReply(payload []byte, unquote bool) (*reply, error) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(payload, &fields) != nil || fields["statusCode"] == nil {
+	f, err := readFields(payload, nil)
+	if err != nil || f["statusCode"] == nil {
 		return inferred(payload, unquote), nil //nolint:nilerr // what is no object is a body
 	}
-	var r result2
-	if err := json.Unmarshal(payload, &r); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	reply, err := f.reply2()
+	if err == nil {
+		err = f.setBody(reply, true)
 	}
-	return r.reply()
+	return reply, err
 }
 
 func inferred(payload []byte, unquote bool) *reply {
@@ -78,37 +65,6 @@ func inferred(payload []byte, unquote bool) *reply {
 		}
 	}
 	return &reply{status: http.StatusOK, header: http.Header{"Content-Type": {"application/json"}}, body: payload}
-}
-
-func (r *result2) reply() (*reply, error) {
-	out := newReply()
-	if err := out.setStatus(r.StatusCode); err != nil {
-		return nil, err
-	}
-	if err := out.setHeaders(r.Headers); err != nil {
-		return nil, err
-	}
-	for _, c := range r.Cookies {
-		out.header.Add("Set-Cookie", oneLine(c))
-	}
-	if out.header.Get("Content-Type") == "" {
-		out.header.Set("Content-Type", plainText)
-	}
-	if len(r.MultiValueHeaders) > 0 && out.warning == nil {
-		out.warning = fmt.Errorf("%w: multiValueHeaders was ignored: payload format 2.0 has headers, and cookies", ErrLenient)
-	}
-	if r.Body == nil {
-		return out, nil
-	}
-	out.body = []byte(*r.Body)
-	if r.IsBase64Encoded {
-		body, err := base64.StdEncoding.DecodeString(*r.Body)
-		if err != nil {
-			return nil, fmt.Errorf("%w: isBase64Encoded is true, and the body is not base64: %w", ErrMalformed, err)
-		}
-		out.body = body
-	}
-	return out, nil
 }
 
 func (out *reply) setStatus(raw json.RawMessage) error {
@@ -204,6 +160,7 @@ func (out *reply) stream(w http.ResponseWriter, body io.Reader) error {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(out.status)
+	_ = http.NewResponseController(w).Flush() // the first byte of the body may take its time
 	if !bodyAllowed(out.status) {
 		_, _ = io.Copy(io.Discard, body)
 		return out.warning
