@@ -55,6 +55,10 @@ var (
 // From returns Secrets Manager as cfg reaches it: any aws.Config, such as
 // freshsign.FromEnv's or the SDK's config package's. It does no I/O. Sources
 // made from the same cfg share entries and batches.
+//
+// Another role's secrets, or another account's, are read by a Source of their
+// own: give it a copy of cfg with that role's credentials, as in the example.
+// Sources with different credentials never share an entry.
 func From(cfg aws.Config) *Source {
 	c := awsapi.New(service, cfg)
 	return &Source{client: c, cfg: cfg, source: params.Source{
