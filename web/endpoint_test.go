@@ -586,6 +586,71 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// wide has more members than fit on the stack, and one that is filled beyond reason.
+type wide struct {
+	A0, A1, A2, A3, A4, A5, A6, A7, A8, A9 *int
+	B0, B1, B2, B3, B4, B5, B6, B7, B8, B9 *int
+	C0, C1, C2, C3, C4, C5, C6, C7, C8, C9 *int
+	D0, D1, D2, D3                         *int
+	Inner                                  struct {
+		Deeper struct {
+			N int `default:"7"`
+		}
+	}
+	Self   *wide
+	Custom *picky
+}
+
+type picky struct{ s string }
+
+func (p *picky) UnmarshalJSON(b []byte) error {
+	if string(b) != `"good"` {
+		return errors.New("private reason")
+	}
+	p.s = "good"
+	return nil
+}
+
+func TestWideAndDeepStructs(t *testing.T) {
+	var got struct {
+		W wide `body:""`
+	}
+	w := ask(t, "/", echo(&got), "POST", "/", `{"D3":1,"A0":null,"Self":{"Inner":{}},"Custom":"good"}`)
+	if w.Code != 204 || *got.W.D3 != 1 || got.W.A0 != nil || got.W.Inner.Deeper.N != 7 || got.W.Self.Inner.Deeper.N != 7 || got.W.Custom.s != "good" {
+		t.Errorf("%d %s %+v", w.Code, w.Body, got)
+	}
+	w = ask(t, "/", echo(&got), "POST", "/", `{"Custom":"bad"}`)
+	if all := complaints(problemOf(t, w)); !slices.Equal(all, []string{"#/Custom : is not valid"}) || strings.Contains(w.Body.String(), "private") {
+		t.Errorf("%s", w.Body)
+	}
+}
+
+func TestLimitsCanBeSwitchedOff(t *testing.T) {
+	h := web.JSON(func(_ context.Context, in struct {
+		A any `json:"a"`
+	}) (struct{}, error) {
+		return struct{}{}, nil
+	}, web.EndpointConfig{MaxBody: -1, MaxDepth: -1, MaxValues: -1})
+	for _, body := range []string{`{"a":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, `{"a":[` + strings.Repeat("0,", 200_000) + `0]}`, `{"a":"` + strings.Repeat("x", 7<<20) + `"}`} {
+		if w := ask(t, "/", h, "POST", "/", body); w.Code != 204 {
+			t.Errorf("%d %.100s", w.Code, w.Body)
+		}
+	}
+	if w := ask(t, "/", h, "POST", "/", strings.Repeat("[", 10_001)); w.Code != 400 {
+		t.Errorf("deeper than encoding/json goes: %d", w.Code)
+	}
+}
+
+type moody struct{ p *int }
+
+func (m moody) Status() int { return *m.p }
+
+func TestAStatusThatNeedsAResultIsDescribedAs200(t *testing.T) {
+	if op := web.JSON(func(context.Context, nothing) (moody, error) { return moody{}, nil }).Describe(); op.Status != 200 {
+		t.Errorf("%+v", op)
+	}
+}
+
 func TestTagsThatMakeNoSenseFailAtColdStart(t *testing.T) {
 	try := func(f func()) (said string) {
 		defer func() {
