@@ -287,6 +287,19 @@ func TestWhatAPageMaySee(t *testing.T) {
 			200, headers{allowOrigin: "*", "Vary": "Origin"},
 		},
 		{
+			"the handler may take credentials back without a word", cors.Config{Origins: []string{"*"}, Credentials: true}, "GET", []string{"Origin", "https://a.com"},
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header()[allowCredentials] = nil }),
+			200, headers{allowOrigin: "*"},
+		},
+		{
+			"one requested method", cors.Config{Origins: []string{"*"}, RequestMethods: []string{"PUT"}}, "OPTIONS", []string{"Origin", "https://a.com", requestMethod, "PATCH"}, answers(200),
+			204, headers{"Vary": requestMethod},
+		},
+		{
+			"an age of a second and a half", cors.Config{MaxAge: 1500 * time.Millisecond}, "GET", nil, answers(200),
+			200, headers{maxAge: "1"},
+		},
+		{
 			"the handler may give credentials", cors.Config{Origins: []string{"*"}}, "GET", []string{"Origin", "https://a.com"}, answers(200, allowCredentials, "true"),
 			200, headers{allowOrigin: "https://a.com", allowCredentials: "true", "Vary": "Origin"},
 		},
@@ -429,7 +442,7 @@ func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 		Headers:        []string{"X-A", ","},
 		ExposeHeaders:  []string{"X-A:"},
 		RequestMethods: []string{"GET/"},
-		RequestHeaders: []string{"ü"},
+		RequestHeaders: []string{"ü", "a\x7f"},
 		Vary:           []string{""},
 		CacheControl:   "\x7f",
 		MaxAge:         600, // forgot the unit
@@ -440,14 +453,20 @@ func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Origins[1]", "Origins[2]", `Origins[3] is "https://*ü.de"`, "Origin is", `Methods[0] has "GET PUT"`, "Headers[1]", "ExposeHeaders[0]",
-		"RequestMethods[0]", "RequestHeaders[0]", "Vary[0]", "CacheControl", "MaxAge is 600ns", "Preflight is 9",
+		"RequestMethods[0]", "RequestHeaders[0]", "RequestHeaders[1]", "Vary[0]", "CacheControl", "MaxAge is 600ns", "Preflight is 9",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
 	}
-	if err := (cors.Config{Origins: []string{"*", "https://*.a.com", "null"}, Methods: []string{"*"}, Headers: []string{"*"}, MaxAge: -1}).Validate(); err != nil {
-		t.Error(err)
+	for _, cfg := range []cors.Config{
+		{},
+		{Origins: []string{"*", "https://*.a.com", "null"}, Methods: []string{"*"}, Headers: []string{"*", "X~A"}, MaxAge: -1},
+		{MaxAge: time.Second, CacheControl: "public,\tmax-age=1", Vary: []string{"A, B"}, Preflight: cors.Pass},
+	} {
+		if err := cfg.Validate(); err != nil {
+			t.Error(err)
+		}
 	}
 	defer func() {
 		if recover() == nil {

@@ -19,6 +19,9 @@ func TestOriginsAreComparedAsBrowsersWriteThem(t *testing.T) {
 		"https://Example.COM":           "https://example.com",
 		"HTTP://Example.COM:8080":       "http://example.com:8080",
 		"https://example.com:443":       "https://example.com:443", // plain: no browser writes it
+		"https://AZaz09-.com:443":       "https://azaz09-.com:443", // plain from end to end
+		"https://a`b.com:443":           "https://a`b.com",         // one beside: parsed
+		"https://a{b.com:443":           "https://a{b.com",
 		"https://münchen.de":            "https://xn--mnchen-3ya.de",
 		"https://MÜNCHEN.de:443":        "https://xn--mnchen-3ya.de",
 		"https://münchen.de:0443/x?y#z": "https://xn--mnchen-3ya.de",
@@ -58,8 +61,16 @@ func TestOriginsAreComparedAsBrowsersWriteThem(t *testing.T) {
 			t.Errorf("%q became %q, want %q", origin, got, want)
 		}
 	}
-	if long := "https://" + strings.Repeat("Ü", 1000) + ".com"; canonical(long) != long {
-		t.Error("an origin without end was parsed")
+}
+
+func TestOriginsOfUpTo1024BytesAreCompared(t *testing.T) {
+	list := compile(Config{Origins: []string{"https://*.a.com"}})
+	origin := func(n int) string { return "https://" + strings.Repeat("X", n-len("https://.a.com")) + ".a.com" }
+	if o := origin(1024); canonical(o) != strings.ToLower(o) || list.origin(o, false) != strings.ToLower(o) {
+		t.Error("1024 bytes are too many")
+	}
+	if o := origin(1025); canonical(o) != o || list.origin(strings.ToLower(o), false) != "" {
+		t.Error("1025 bytes are not too many")
 	}
 }
 

@@ -48,6 +48,8 @@ func TestWhatTheClientPrefers(t *testing.T) {
 		{"other parameters before the weight are passed over", negotiate.Charsets, accept("Accept-Charset", "a;x=1;q=0.1, b;q=0.5"), nil, []string{"b", "a"}},
 		{"spaces around a weight are allowed", negotiate.Charsets, accept("Accept-Charset", "a ; q = 0.1 , b;q=0.5"), nil, []string{"b", "a"}},
 
+		{"no weight is the weight 1", negotiate.Charsets, accept("Accept-Charset", "b;q=1, a"), nil, []string{"b", "a"}},
+		{"of a media type too", negotiate.MediaTypes, accept("Accept", "b/b;q=1, a/a"), nil, []string{"b/b", "a/a"}},
 		{"of two places the later counts", negotiate.Charsets, accept("Accept-Charset", "a, b, a"), []string{"a", "b"}, []string{"b", "a"}},
 		{"of two weights the higher counts", negotiate.Charsets, accept("Accept-Charset", "a;q=0.5, b;q=0.7, a;q=0.8, a;q=0.1"), []string{"a", "b"}, []string{"a", "b"}},
 		{"of two wildcards too", negotiate.Charsets, accept("Accept-Charset", "*;q=0.5, b;q=0.7, *;q=0.8, *;q=0.1"), []string{"a", "b"}, []string{"a", "b"}},
@@ -79,6 +81,9 @@ func TestWhatTheClientPrefers(t *testing.T) {
 		{"a weight beats specificity", negotiate.MediaTypes, accept("Accept", "text/*;q=0.5, application/json;q=0.4"), []string{"application/json", "text/html"}, []string{"text/html", "application/json"}},
 		{"the closest element decides an offer's weight", negotiate.MediaTypes, accept("Accept", "text/*, text/html;q=0"), []string{"text/html", "text/csv"}, []string{"text/csv"}},
 		{"media types are returned without parameters", negotiate.MediaTypes, accept("Accept", `text/html;level="1,2";q=0.4, a/b`), nil, []string{"a/b", "text/html"}},
+		{"a weight in quotes is none", negotiate.MediaTypes, accept("Accept", `a/b;c="x;q=0"`), nil, []string{"a/b"}},
+		{"nor is one behind an escaped quote", negotiate.MediaTypes, accept("Accept", `a/b;c="\";q=0", c/d;q=0.5`), nil, []string{"a/b", "c/d"}},
+		{"a backslash outside quotes escapes nothing", negotiate.MediaTypes, accept("Accept", `a/b;c=\;q=0.1, c/d;q=0.5`), nil, []string{"c/d", "a/b"}},
 		{"a parameter must be the offer's", negotiate.MediaTypes, accept("Accept", "text/html;level=1"), []string{"text/html", "text/html;level=2", "text/html; Level=1"}, []string{"text/html; Level=1"}},
 		{"a parameter may be a wildcard", negotiate.MediaTypes, accept("Accept", "text/html;level=*"), []string{"text/html;level=2"}, []string{"text/html;level=2"}},
 		{"a parameter beats none", negotiate.MediaTypes, accept("Accept", "text/html;level=1;q=0.1, text/html"), []string{"text/html;level=1", "text/html"}, []string{"text/html", "text/html;level=1"}},
