@@ -66,8 +66,8 @@ func (c *chat) who(ctx context.Context, m *ws.Message, _ struct{}) ([]string, er
 }
 
 func (c *chat) leave(ctx context.Context, m *ws.Message) (any, error) {
-	p, err := c.sender(ctx, m)
-	if err != nil {
+	p, ok := c.people.find(ctx, m.ConnectionID)
+	if !ok {
 		return nil, nil // it never joined
 	}
 	c.people.remove(ctx, m.ConnectionID)

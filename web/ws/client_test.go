@@ -438,7 +438,7 @@ type process struct{ f *middy.Function }
 func (p process) Invoke(ctx context.Context, req runtimeapi.Request) (*runtimeapi.Response, error) {
 	out, err := p.f.Invoke(ctx, req.Payload)
 	if err != nil {
-		return &runtimeapi.Response{FunctionError: "Unhandled", ErrorMessage: err.Error()}, nil
+		return &runtimeapi.Response{FunctionError: "Unhandled", ErrorMessage: err.Error()}, nil //nolint:nilerr // the function's failure is its response
 	}
 	return &runtimeapi.Response{Payload: out}, nil
 }
