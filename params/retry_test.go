@@ -3,6 +3,7 @@ package params
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -430,4 +431,74 @@ func TestLoginsOfGoodVersionsLeaveNothingBehind(t *testing.T) {
 	if len(l.versions) != 0 {
 		t.Error("kept for ever")
 	}
+}
+
+// looks returns the instants, since the first, at which a value was fetched while
+// a login with it was refused for ten seconds.
+func looks(t *testing.T, meanwhile func(v *Value[string])) (at []time.Duration) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		f.setLatency(0)
+		start := time.Now()
+		cfg := plain()
+		cfg.OnEvent = locked(func(e Event) {
+			if e.Kind == EventFetch {
+				at = append(at, time.Since(start))
+			}
+		})
+		v := String(New(cfg), f.ref("a"))
+		go meanwhile(v)
+		_ = Retry(t.Context(), v, isLogin, db.login)
+	})
+	return at
+}
+
+func TestARefusedVersionIsLookedAtWithGrowingPauses(t *testing.T) {
+	const ms = time.Millisecond
+	want := []time.Duration{0, 0, 250 * ms, 750 * ms, 1750 * ms, 3750 * ms, 5750 * ms, 7750 * ms, 9750 * ms}
+	if got := looks(t, func(*Value[string]) {}); !slices.Equal(got, want) {
+		t.Errorf("%v\nwant %v", got, want)
+	}
+}
+
+func TestALookOfAnotherGoroutineCountsForTwoFifthsOfThePause(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		at   time.Duration // of the other's look; the next one is due at 250 ms, with a pause of 500 ms
+		want []time.Duration
+	}{
+		{50*ms + 1, []time.Duration{0, 0, 50*ms + 1, 750 * ms, 1750 * ms}},
+		{50 * ms, []time.Duration{0, 0, 50 * ms, 250 * ms, 750 * ms}},
+	} {
+		got := looks(t, func(v *Value[string]) {
+			wait(tt.at)
+			v.suspect(0)
+			_ = v.Get(context.Background())
+		})
+		if !slices.Equal(got[:5], tt.want) {
+			t.Errorf("%v\nwant %v", got[:5], tt.want)
+		}
+	}
+}
+
+func TestAVersionThatMayNotBeTriedYetIsNoReasonToGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting("p2")
+		v := String(New(plain()), f.ref("a"))
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_ = Retry(ctx, v, isLogin, db.login)
+			cancel()
+		}
+		go func() {
+			wait(time.Second)
+			f.put("a", "p2")
+		}()
+		if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
+			t.Error(err)
+		}
+		if db.count("p2") != 1 || db.count("p1") > 3 {
+			t.Error(db.tries)
+		}
+	})
 }

@@ -818,76 +818,6 @@ func TestRotationDatesAreReadOncePerVersionUntilTheyPass(t *testing.T) {
 	}
 }
 
-// looks returns the instants, since the first, at which a value was fetched while
-// a login with it was refused for ten seconds.
-func looks(t *testing.T, meanwhile func(v *Value[string])) (at []time.Duration) {
-	synctest.Test(t, func(t *testing.T) {
-		f, db := newFake("a", "p1"), accepting()
-		f.setLatency(0)
-		start := time.Now()
-		cfg := plain()
-		cfg.OnEvent = locked(func(e Event) {
-			if e.Kind == EventFetch {
-				at = append(at, time.Since(start))
-			}
-		})
-		v := String(New(cfg), f.ref("a"))
-		go meanwhile(v)
-		_ = Retry(t.Context(), v, isLogin, db.login)
-	})
-	return at
-}
-
-func TestARefusedVersionIsLookedAtWithGrowingPauses(t *testing.T) {
-	const ms = time.Millisecond
-	want := []time.Duration{0, 0, 250 * ms, 750 * ms, 1750 * ms, 3750 * ms, 5750 * ms, 7750 * ms, 9750 * ms}
-	if got := looks(t, func(*Value[string]) {}); !slices.Equal(got, want) {
-		t.Errorf("%v\nwant %v", got, want)
-	}
-}
-
-func TestALookOfAnotherGoroutineCountsForTwoFifthsOfThePause(t *testing.T) {
-	const ms = time.Millisecond
-	for _, tt := range []struct {
-		at   time.Duration // of the other's look; the next one is due at 250 ms, with a pause of 500 ms
-		want []time.Duration
-	}{
-		{50*ms + 1, []time.Duration{0, 0, 50*ms + 1, 750 * ms, 1750 * ms}},
-		{50 * ms, []time.Duration{0, 0, 50 * ms, 250 * ms, 750 * ms}},
-	} {
-		got := looks(t, func(v *Value[string]) {
-			wait(tt.at)
-			v.suspect(0)
-			_ = v.Get(context.Background())
-		})
-		if !slices.Equal(got[:5], tt.want) {
-			t.Errorf("%v\nwant %v", got[:5], tt.want)
-		}
-	}
-}
-
-func TestAVersionThatMayNotBeTriedYetIsNoReasonToGiveUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, db := newFake("a", "p1"), accepting("p2")
-		v := String(New(plain()), f.ref("a"))
-		for range 3 {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-			_ = Retry(ctx, v, isLogin, db.login)
-			cancel()
-		}
-		go func() {
-			wait(time.Second)
-			f.put("a", "p2")
-		}()
-		if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
-			t.Error(err)
-		}
-		if db.count("p2") != 1 || db.count("p1") > 3 {
-			t.Error(db.tries)
-		}
-	})
-}
-
 func TestTwoReportsAtOneInstantAreOneLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("a", "one")
@@ -948,32 +878,6 @@ func TestValidateComparesMaxStaleWithTTL(t *testing.T) {
 	}
 }
 
-// refusing has its own idea of JSON, and a loose tongue.
-type refusing struct{}
-
-func (*refusing) UnmarshalJSON(b []byte) error { return errors.New("do not like " + string(b)) }
-
-func TestWhyAValueIsNotJSON(t *testing.T) {
-	for _, tt := range []struct{ text, want string }{
-		{"", `params: fake "a" (version 1) is not a struct { N int }: it is empty, not JSON`},
-		{"{", `params: fake "a" (version 1) is not a struct { N int }: it is not valid JSON (at byte 1 of 1)`},
-		{`{"N":"canary"}`, `params: fake "a" (version 1) is not a struct { N int }: a JSON string stands in the field "N" where the Go type has int (at byte 13)`},
-		{`[]`, `params: fake "a" (version 1) is not a struct { N int }: a JSON array stands where the Go type has struct { N int } (at byte 1)`},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			s, f := New(plain()), newFake("a", tt.text)
-			_, err := read(t, s, JSON[struct{ N int }](s, f.ref("a")))
-			if err == nil || err.Error() != tt.want {
-				t.Errorf("%v\nwant %s", err, tt.want)
-			}
-			_, err = read(t, s, JSON[refusing](s, f.ref("a")))
-			if tt.text == "[]" && !strings.HasSuffix(err.Error(), "a decoding method of the Go type refused it (*errors.errorString)") {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 func TestAnEventWithoutANameHasAKind(t *testing.T) {
 	for k := Unavailable; k <= Unanswered; k++ {
 		err := error(withoutName{k})
@@ -988,56 +892,6 @@ func TestAnEventWithoutANameHasAKind(t *testing.T) {
 func TestAStaleErrorOfTheShortestLimitSaysIt(t *testing.T) {
 	if text := (&StaleError{Limit: 1, Err: errDown}).Error(); !strings.Contains(text, "its limit is 0s") {
 		t.Error(text)
-	}
-}
-
-func TestFieldPathEscapes(t *testing.T) {
-	for path, want := range map[string][]string{
-		`a\.`: {"a."}, `\.a`: {".a"}, `a\\`: {`a\`}, `a\.b.c`: {"a.b", "c"}, `a\\.b`: {`a\`, "b"}, `a\`: {`a\`}, `a\b`: {`a\b`}, `\`: {`\`},
-	} {
-		if got, err := splitPath(path); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: %q, %v; want %q", path, got, err, want)
-		}
-	}
-}
-
-func TestOnlyAWholeByteOrderMarkIsDropped(t *testing.T) {
-	for text, want := range map[string]string{
-		"\xEF\xBB\xBF": "", "\xEF\xBB\xBF{}": "{}", "\xEF\xBB": "\xEF\xBB", "\xEF\xBBx": "\xEF\xBBx", "\xEFx\xBF": "\xEFx\xBF",
-		"x\xBB\xBF": "x\xBB\xBF", "": "", "{}": "{}", "abc": "abc", "\xEF\xBB\xBF\xEF\xBB\xBF": "\xEF\xBB\xBF",
-	} {
-		if got := string(trimBOM([]byte(text))); got != want {
-			t.Errorf("%q gives %q; want %q", text, got, want)
-		}
-	}
-}
-
-func TestElementsCountFromZero(t *testing.T) {
-	for index, want := range map[string]string{"0": "1", "1": "2", "2": "3", "3": "", "-1": "", "x": ""} {
-		got, reason := extract([]byte("[ 1,\n2\t,\r3 ]"), []string{index})
-		if string(got) != want || (reason == "") != (want != "") {
-			t.Errorf("[%s]: %q, %q; want %q", index, got, reason, want)
-		}
-	}
-}
-
-func TestSkippingEndsWithTheDocument(t *testing.T) {
-	if got := skipSpace([]byte(" \n\t\r"), 0); got != 4 {
-		t.Error("white space:", got)
-	}
-	for c := range 256 {
-		want := 0
-		if strings.ContainsRune(" \n\t\r", rune(c)) {
-			want = 1
-		}
-		if got := skipSpace([]byte{byte(c), 'x'}, 0); got != want {
-			t.Errorf("%q is white space: %d", rune(c), got)
-		}
-	}
-	for doc, want := range map[string]int{" ": 1, "12": 2, "12,": 2, "true": 4, `"a"`: 3, "[1]": 3, " 1 ": 2} {
-		if got := skipValue([]byte(doc), 0); got != want {
-			t.Errorf("%q: %d; want %d", doc, got, want)
-		}
 	}
 }
 
@@ -1078,4 +932,26 @@ func TestTheBatchActionIsNamedOnlyForWhatABatchHolds(t *testing.T) {
 			t.Errorf("%d names and %d stages: %d batched; want %d", tt.names, tt.stages, n, tt.batched)
 		}
 	}
+}
+
+// Sandboxes restored from one snapshot do not try again in step.
+func TestARestoredSandboxDrawsItsOwnSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chance := 0.0
+		cfg := plain()
+		cfg.Rand = func() float64 { return chance }
+		s := New(cfg)
+		f := newFake()
+		v := String(s, f.ref("a"))
+		chance = 1
+		if err := s.AfterRestore(t.Context()); err != nil { // and fetches a, which is missing
+			t.Fatal(err)
+		}
+		wait(6*time.Second - 1)
+		wantErr(t, s, v, ErrNotFound)
+		wantCalls(t, f, 1)
+		wait(1)
+		wantErr(t, s, v, ErrNotFound)
+		wantCalls(t, f, 2)
+	})
 }
