@@ -40,7 +40,7 @@ type Settlement struct {
 	Success     bool   `json:"success"`
 	ErrorReason string `json:"errorReason,omitempty"`
 	Payer       string `json:"payer,omitempty"`
-	Transaction string `json:"transaction,omitempty"`
+	Transaction string `json:"transaction"` // the protocol requires it, "" when there is none
 	Network     string `json:"network,omitempty"`
 }
 
