@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -667,6 +668,34 @@ func TestInformationalResponsesComeFirst(t *testing.T) {
 	got := ask(t, http.MethodGet, server.URL, accepts("Accept-Encoding", "gzip"))
 	if got.status != http.StatusCreated || string(got.body) != long || got.header.Get("Content-Encoding") != "gzip" {
 		t.Errorf("%d, %d bytes, %v", got.status, len(got.body), got.header)
+	}
+}
+
+func TestTrailersStayTrailers(t *testing.T) {
+	server := httptest.NewServer(compress.New(compress.Config{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Trailer", "Checksum")
+		io.WriteString(w, r.URL.Query().Get("body"))
+		w.Header().Set("Checksum", "42")
+		w.Header().Set(http.TrailerPrefix+"Late", "43")
+	})))
+	defer server.Close()
+	for _, want := range []string{long, ""} {
+		r, _ := http.NewRequest(http.MethodGet, server.URL+"?body="+url.QueryEscape(want), nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		resp, err := raw.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(decoder(t, resp.Header.Get("Content-Encoding"), resp.Body))
+		if err != nil || string(body) != want || resp.Header.Get("Content-Encoding") != "gzip" {
+			t.Errorf("%d bytes, %v, %v", len(body), err, resp.Header)
+		}
+		io.Copy(io.Discard, resp.Body) // trailers come at its end
+		if resp.Header.Get("Checksum") != "" || resp.Trailer.Get("Checksum") != "42" || resp.Trailer.Get("Late") != "43" {
+			t.Errorf("header %v, trailer %v", resp.Header, resp.Trailer)
+		}
 	}
 }
 

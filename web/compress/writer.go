@@ -132,16 +132,13 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // finish sends what is held back and ends the encoded body.
 func (w *writer) finish() {
-	switch w.state {
-	case undecided: // no body
-		w.decide(nil)
-		if w.state == held { // the answer to HEAD, which says what GET would be
-			if w.r.Method == http.MethodHead && w.Header().Get("Content-Length") != "" {
-				w.encodedHeader(0)
-			}
-			putBuffers(w.held)
-			w.sendHeader()
+	if w.state == undecided { // no body
+		if w.decide(nil); w.state == held {
+			w.finishEmpty()
+			return
 		}
+	}
+	switch w.state {
 	case held:
 		_ = w.settle(true) // the client has gone; there is nobody to tell
 	case encoded:
@@ -149,6 +146,17 @@ func (w *writer) finish() {
 		w.encoding.put(w.enc)
 		w.enc = nil
 	}
+}
+
+// finishEmpty sends a header alone. As the answer to HEAD, it is the one that GET would
+// have, as far as the handler told.
+func (w *writer) finishEmpty() {
+	if w.r.Method == http.MethodHead && w.Header().Get("Content-Length") != "" {
+		w.encodedHeader(0)
+	}
+	putBuffers(w.held)
+	w.held = nil
+	w.sendHeader()
 }
 
 // decide looks at the header and the first bytes of the body, and either sends the
@@ -173,6 +181,9 @@ func (w *writer) decide(first []byte) {
 	}
 	w.held = bufferPool.Get().(*buffers)
 	w.state = held
+	if _, ok := h["Trailer"]; ok {
+		_ = w.stream() // what the handler sets from now on is not for the header
+	}
 }
 
 // eligible says whether the response would be compressed for some client.
