@@ -13,8 +13,8 @@
 // Requests with GET, HEAD, OPTIONS, DELETE, TRACE or CONNECT and no body pass
 // untouched, so that it may stand around a whole mux.
 //
-// It is Middy's http-json-body-parser. Deviations from Middy: sizes and depths are
-// bounded; bytes that are not UTF-8 are refused, where Middy puts U+FFFD; requests
+// It is Middy's http-json-body-parser. Deviations from Middy: sizes, depths and numbers
+// of values are bounded; bytes that are not UTF-8 are refused, where Middy puts U+FFFD; requests
 // that need no body pass (see [Config.EveryMethod]); a body that is encoded
 // with gzip is answered with 415 and Accept-Encoding, not with a syntax error; of
 // keys that come twice the guard looks at both.
@@ -45,6 +45,11 @@ type Config struct {
 	// answered with SyntaxStatus. Default: 128. Negative: encoding/json's own limit
 	// of 10,000.
 	MaxDepth int
+
+	// MaxValues is how many values, keys included, the body may have in all. More is
+	// answered with 413. Default: 100,000. Negative: no limit. Six million bytes have
+	// room for three million numbers, each of which becomes an object in memory.
+	MaxValues int
 
 	// SyntaxStatus answers a body that is not JSON, or forbidden. Default: 422, as
 	// Middy does. 400 is the other usual choice.
@@ -102,7 +107,10 @@ type Config struct {
 	Reviver func(key string, value any) (_ any, keep bool)
 }
 
-const defaultDepth = 128
+const (
+	defaultDepth  = 128
+	defaultValues = 100_000
+)
 
 // Validate reports a status that is not of the 4xx.
 func (c Config) Validate() error {
@@ -121,6 +129,9 @@ func (c Config) withDefaults() Config {
 		c.MaxDepth = defaultDepth
 	case c.MaxDepth < 0 || c.MaxDepth > 10000:
 		c.MaxDepth = 10000
+	}
+	if c.MaxValues == 0 {
+		c.MaxValues = defaultValues
 	}
 	if c.SyntaxStatus == 0 {
 		c.SyntaxStatus = http.StatusUnprocessableEntity
@@ -227,10 +238,16 @@ func (c *Config) check(text []byte) error {
 	s := jsontoken.New(text, c.MaxDepth)
 	var open []frame
 	constructor := false // the key before was "constructor"
-	for {
+	for values := 0; ; {
 		tok, err := s.Next()
 		if err != nil {
 			return c.malformed(err.Error(), err)
+		}
+		if tok.Kind != jsontoken.ObjectEnd && tok.Kind != jsontoken.ArrayEnd && tok.Kind != jsontoken.EOF {
+			values++
+		}
+		if c.MaxValues >= 0 && values > c.MaxValues {
+			return &web.Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body must not have more than %d values", c.MaxValues)}
 		}
 		switch tok.Kind {
 		case jsontoken.EOF:

@@ -62,8 +62,9 @@ type Config struct {
 	// count. More is answered with 422. Default: 100. Negative: no limit.
 	MaxNameLength int
 
-	// MaxPartHeaders is how many header lines a part may have. More is answered with
-	// 422. Default: 100. Negative: mime/multipart's own limit of 10,000 in a body.
+	// MaxPartHeaders is how many header lines a part may have; all of them together
+	// may have 80 KiB. More is answered with 422. Default: 100. Negative:
+	// mime/multipart's own limit of 10,000 in a body.
 	MaxPartHeaders int
 
 	// PreservePath keeps directories in names of files. Default: what stands behind

@@ -211,6 +211,8 @@ func TestLimitsAreAnswers(t *testing.T) {
 		{"6 MiB by default", file("a", "f", strings.Repeat("x", 6<<20)) + "--T--", Config{}, 413, "the body must not be larger than 6291456 bytes"},
 		{"a name in UTF-16", value(strings.Repeat("😀", 3), "") + "--T--", Config{MaxNameLength: 5}, 422, "Invalid or malformed multipart/form-data was provided: a name is longer than 5"},
 		{"headers", part("Content-Disposition: form-data; name=a"+strings.Repeat("\r\nX: 1", 100), "") + "--T--", Config{}, 422, "Invalid or malformed multipart/form-data was provided: a part has more than 100 headers"},
+		{"headers of 80 KiB", part("Content-Disposition: form-data; name=a\r\nX: "+strings.Repeat("x", 80<<10-37), "") + "--T--", Config{}, 200, ""},
+		{"headers of a byte more", part("Content-Disposition: form-data; name=a\r\nX: "+strings.Repeat("x", 80<<10-36), "") + "--T--", Config{}, 422, "Invalid or malformed multipart/form-data was provided: the headers of a part are larger than 81920 bytes"},
 		{"mime/multipart's own limit of headers", part("Content-Disposition: form-data; name=a"+strings.Repeat("\r\nX: 1", 10001), "") + "--T--", Config{MaxPartHeaders: -1}, 413, "the form's headers are too large"},
 		{"lines that end with LF", strings.ReplaceAll(value("a", "1")+"--T--", "\r\n", "\n"), Config{}, 422, "Invalid or malformed multipart/form-data was provided: its lines end with LF instead of CRLF"},
 		{"no boundary", "hello", Config{}, 422, "Invalid or malformed multipart/form-data was provided: it ends before its last boundary"},

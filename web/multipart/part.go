@@ -150,12 +150,8 @@ func failure(err error) *web.Error {
 
 // part reads the headers of a part.
 func (c *Config) part(raw *stdlib.Part) (*Part, error) {
-	lines := 0
-	for _, values := range raw.Header {
-		lines += len(values)
-	}
-	if over(lines, c.MaxPartHeaders) {
-		return nil, malformed(fmt.Sprintf("a part has more than %d headers", c.MaxPartHeaders), nil)
+	if err := c.checkHeader(raw.Header); err != nil {
+		return nil, err
 	}
 	disposition, params, err := mime.ParseMediaType(raw.Header.Get("Content-Disposition"))
 	name, named := params["name"]
@@ -185,6 +181,26 @@ func (c *Config) part(raw *stdlib.Part) (*Part, error) {
 	}
 	p.left = p.limit
 	return p, nil
+}
+
+// maxHeaderBytes bounds the headers of one part, as busboy's parser does.
+const maxHeaderBytes = 80 << 10
+
+func (c *Config) checkHeader(h textproto.MIMEHeader) error {
+	lines, size := 0, 0
+	for name, values := range h {
+		for _, value := range values {
+			lines++
+			size += len(name) + len(value)
+		}
+	}
+	switch {
+	case over(lines, c.MaxPartHeaders):
+		return malformed(fmt.Sprintf("a part has more than %d headers", c.MaxPartHeaders), nil)
+	case size > maxHeaderBytes:
+		return malformed(fmt.Sprintf("the headers of a part are larger than %d bytes", maxHeaderBytes), nil)
+	}
+	return nil
 }
 
 func (p *Part) essence() string {
