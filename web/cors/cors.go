@@ -132,7 +132,7 @@ const (
 )
 
 // Validate reports what is wrong with c: what is no header value, method or header name,
-// and a wildcard where it matches nothing.
+// an origin without a scheme, and a wildcard where it matches nothing.
 func (c Config) Validate() error {
 	var errs []error
 	report := func(ok bool, format string, args ...any) {
@@ -141,7 +141,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for i, o := range c.Origins {
-		report(o != "" && isValue(o), "Origins[%d] is %q; give an origin such as https://app.example.com", i, o)
+		report(isValue(o) && (o == "*" || o == "null" || strings.Contains(o, "://")), "Origins[%d] is %q, which no browser sends; give scheme and host, such as https://app.example.com", i, o)
 		report(wildcardsFit(o), "Origins[%d] is %q, where * stands within a label that is not ASCII; encoded, no * is left there to match", i, o)
 	}
 	report(isValue(c.Origin), "Origin is %q, which no header can carry", c.Origin)

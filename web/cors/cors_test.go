@@ -436,7 +436,7 @@ func TestStreamsKeepStreaming(t *testing.T) {
 
 func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 	err := cors.Config{
-		Origins:        []string{"https://a.com", "", "https://a.com\n", "https://*ü.de"},
+		Origins:        []string{"https://a.com", "", "https://a.com\n", "https://*ü.de", "a.com", "*.a.com"},
 		Origin:         "https://a.com\x00",
 		Methods:        []string{"GET PUT"},
 		Headers:        []string{"X-A", ","},
@@ -452,7 +452,7 @@ func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
-		"Origins[1]", "Origins[2]", `Origins[3] is "https://*ü.de"`, "Origin is", `Methods[0] has "GET PUT"`, "Headers[1]", "ExposeHeaders[0]",
+		"Origins[1]", "Origins[2]", `Origins[3] is "https://*ü.de"`, "Origins[4]", "Origins[5]", "Origin is", `Methods[0] has "GET PUT"`, "Headers[1]", "ExposeHeaders[0]",
 		"RequestMethods[0]", "RequestHeaders[0]", "RequestHeaders[1]", "Vary[0]", "CacheControl", "MaxAge is 600ns", "Preflight is 9",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -461,7 +461,7 @@ func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 	}
 	for _, cfg := range []cors.Config{
 		{},
-		{Origins: []string{"*", "https://*.a.com", "null"}, Methods: []string{"*"}, Headers: []string{"*", "X~A"}, MaxAge: -1},
+		{Origins: []string{"*", "https://*.a.com", "null", "app://x"}, Methods: []string{"*"}, Headers: []string{"*", "X~A"}, MaxAge: -1},
 		{MaxAge: time.Second, CacheControl: "public,\tmax-age=1", Vary: []string{"A, B"}, Preflight: cors.Pass},
 	} {
 		if err := cfg.Validate(); err != nil {
