@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net/url"
 	"strings"
@@ -20,6 +21,13 @@ type gen struct {
 	pkg   string
 	cases []conformance.Case
 	seen  map[string]bool
+}
+
+// newGen makes cases of a package, the same ones whatever other packages there are.
+func newGen(seed uint64, name string) *gen {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name)) // it cannot fail
+	return &gen{Rand: rand.New(rand.NewPCG(seed, h.Sum64())), pkg: name, seen: map[string]bool{}}
 }
 
 // packages are the generators by package of Middy.

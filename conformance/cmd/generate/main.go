@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -84,11 +83,11 @@ func generate(ctx context.Context, seed uint64, only string, out io.Writer) erro
 			return err
 		}
 	}
-	for i, name := range slices.Sorted(maps.Keys(packages)) {
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
 		if only != "" && only != name {
 			continue
 		}
-		g := &gen{Rand: rand.New(rand.NewPCG(seed, uint64(i))), pkg: name, seen: map[string]bool{}}
+		g := newGen(seed, name)
 		packages[name](g)
 		if err := ask(ctx, m, filepath.Join(folder, name+".jsonl"), g.cases); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
