@@ -277,6 +277,9 @@ func (s *swap) current() *runtimeapi.Function {
 func (s *swap) Invoke(ctx context.Context, req runtimeapi.Request) (*runtimeapi.Response, error) {
 	for {
 		fn := s.current()
+		if fn == nil { // a rotation that is due, and the first build is not up
+			return nil, &runtimeapi.InvokeError{Reason: runtimeapi.ErrClosed, Detail: "the function has not started yet"}
+		}
 		resp, err := fn.Invoke(ctx, req)
 		if errors.Is(err, runtimeapi.ErrClosed) && fn != s.current() {
 			continue // it was swapped in between

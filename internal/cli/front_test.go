@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/coder/websocket"
+
+	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
 
 func TestFrontsAreReadInOrderAndOnce(t *testing.T) {
@@ -246,5 +249,63 @@ func TestABuildThatIsStillInInitServesNobody(t *testing.T) {
 	d.await("live")
 	if status, body := d.get("/"); status != 200 || body != "two" {
 		t.Errorf("after it: %d %q, want two", status, body)
+	}
+}
+
+func TestAStreamArrivesAsItIsSaid(t *testing.T) {
+	f := newFunction(t)
+	f.write("main.go", `package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	lambda.Start(func(context.Context) (*events.LambdaFunctionURLStreamingResponse, error) {
+		body, w := io.Pipe()
+		go func() {
+			_, _ = io.WriteString(w, "first ")
+			for _, err := os.Stat("gate"); err != nil; _, err = os.Stat("gate") {
+				time.Sleep(time.Millisecond)
+			}
+			_, _ = io.WriteString(w, "second")
+			_ = w.Close()
+		}()
+		return &events.LambdaFunctionURLStreamingResponse{StatusCode: 203, Headers: map[string]string{"X-A": "1"}, Cookies: []string{"c=1", "d=2"}, Body: body}, nil
+	})
+}
+`)
+	d := startDev(t, "--no-watch", "--front", "url,rest", "--stream", "--timeout", "30s", f.dir)
+	ready := d.await("ready")
+	for _, name := range []string{"url", "rest"} {
+		resp, err := http.Get(address(t, ready, name, "url"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := make([]byte, len("first "))
+		if _, err := io.ReadFull(resp.Body, first); err != nil || string(first) != "first " {
+			t.Errorf("%s: before the gate is open: %q %v", name, first, err)
+		}
+		f.write("gate", "open")
+		rest, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 203 || string(rest) != "second" || resp.Header.Get("X-A") != "1" || len(resp.Header.Values("Set-Cookie")) != 2 {
+			t.Errorf("%s: %d %q %v %v", name, resp.StatusCode, rest, resp.Header, err)
+		}
+		if err := os.Remove(filepath.Join(f.dir, "gate")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFunctionThatHasNotStartedSaysSo(t *testing.T) {
+	if _, err := new(swap).Invoke(t.Context(), runtimeapi.Request{}); !errors.Is(err, runtimeapi.ErrClosed) {
+		t.Errorf("%v", err)
 	}
 }
