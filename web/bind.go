@@ -23,6 +23,7 @@ import (
 // input's type; serving a request looks at none.
 type plan struct {
 	params  []binding
+	request []int   // of the field that takes the request itself
 	queries bool    // there is a query parameter
 	body    *value  // of the field that takes the whole body
 	object  *object // of the members that the body's object has
@@ -54,7 +55,7 @@ func newPlan(t reflect.Type, l limits) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{limits: l}
+	p := &plan{limits: l, request: in.Request}
 	var errs []error
 	for _, param := range in.Params {
 		b, err := newBinding(param)
@@ -226,6 +227,9 @@ func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value) er
 		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 			return &Error{Status: http.StatusBadRequest, Detail: "The query string is malformed: it has a bad percent-encoding or a semicolon.", Err: err}
 		}
+	}
+	if p.request != nil {
+		at(in, p.request).Set(reflect.ValueOf(r))
 	}
 	var wrong []FieldError
 	for i := range p.params {

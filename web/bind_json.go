@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -19,7 +20,8 @@ import (
 // The body is decoded here and not by json.Unmarshal, which stops at the first
 // value of a wrong type, does not say which members were there, and so can
 // neither require one nor tell every mistake at once. What json.Unmarshal would
-// make of a body that is accepted here is the same; a fuzz test holds that.
+// make of a body that is accepted here is the same, but for integers that are
+// written as 1.0 or 1e2; a fuzz test holds that.
 
 // maxWrong bounds the list of errors: the answer to a request must not be larger
 // than the request.
@@ -528,7 +530,9 @@ func numeric(t reflect.Type, kind schema.Kind, r *schema.Rules) (node, error) {
 		parse = func(v reflect.Value, s string) string { return setInt(v, s, r) }
 	default:
 		want = "must be an integer"
-		parse, err = newParser(t, r)
+		var plain parser
+		plain, err = newParser(t, r)
+		parse = func(v reflect.Value, s string) string { return plain(v, withoutFraction(s)) }
 	}
 	return func(d *decoder, v reflect.Value) {
 		if c := d.peek(); c != '-' && (c < '0' || c > '9') {
@@ -540,6 +544,19 @@ func numeric(t reflect.Type, kind schema.Kind, r *schema.Rules) (node, error) {
 			d.fail(wrong)
 		}
 	}, err
+}
+
+// withoutFraction writes 1.0 and 1e2, which JSON Schema calls integers, as such.
+// encoding/json takes neither; Python writes the first one.
+func withoutFraction(s string) string {
+	if !strings.ContainsAny(s, ".eE") {
+		return s
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return s
+	}
+	return strconv.FormatFloat(f, 'f', 0, 64)
 }
 
 func (c *compiler) text(t reflect.Type, r *schema.Rules) (node, error) {

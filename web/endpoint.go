@@ -105,13 +105,16 @@ func (e *Endpoint) Describe() Operation { return e.op }
 // [encoding.TextUnmarshaler] can come from anywhere; slices of them from a query
 // parameter that is repeated or a header that is a list; a pointer tells whether
 // the value was there. In JSON, everything is as encoding/json has it, except that
-// null is the same as nothing where a type has no null, and that a member which is
-// given twice is an error.
+// null is the same as nothing where a type has no null, that a member which is
+// given twice is an error, and that 1.0 and 1e2 are integers. A field of the type
+// *[http.Request], without a tag, is the request itself, for what no tag can say:
+// [Event], the client's address.
 //
 // The rules are named by JSON Schema's keywords: required, minimum, maximum,
 // exclusiveMinimum, exclusiveMaximum, minLength, maxLength, pattern, enum (values
 // with commas between), format (date, date-time, email, ipv4, ipv6, uri, uuid),
-// minItems, maxItems and default. They hold for the fields of nested structs too.
+// minItems, maxItems and default. A pattern has Go's syntax, package regexp/syntax,
+// and is not anchored. They hold for the fields of nested structs too.
 // If In, or a pointer to it, has a method Validate() error, it is asked last, when
 // every field has passed: its error is shown to the client. It may be an
 // [*Error], or a [FieldError], or several joined.

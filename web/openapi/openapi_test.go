@@ -269,7 +269,7 @@ func TestTheEndpointAcceptsWhatTheSchemaAccepts(t *testing.T) {
 	for _, body := range []string{
 		`{` + ok + `}`, `{}`, `{"lines":[]}`, `{"lines":null}`, `{"lines":[{}]}`, `{"lines":[{"sku":"ab"}]}`, `{"lines":{}}`, `[]`, `null`, `1`,
 		`{"lines":[{"sku":"AB-1"},{"sku":"AB-1"},{"sku":"AB-1"}]}`, `{"lines":[{"sku":"AB-1"},{"sku":"AB-1"},{"sku":"AB-1"},{"sku":"AB-1"}]}`,
-		`{"lines":[{"sku":"AB-1","count":1}]}`, `{"lines":[{"sku":"AB-1","count":0}]}`, `{"lines":[{"sku":"AB-1","count":100}]}`, `{"lines":[{"sku":"AB-1","count":1.5}]}`,
+		`{"lines":[{"sku":"AB-1","count":1}]}`, `{"lines":[{"sku":"AB-1","count":0}]}`, `{"lines":[{"sku":"AB-1","count":100}]}`, `{"lines":[{"sku":"AB-1","count":1.5}]}`, `{"lines":[{"sku":"AB-1","count":2.0}]}`, `{"lines":[{"sku":"AB-1","count":1e1}]}`,
 		`{"lines":[{"sku":"AB-1","price":0}]}`, `{"lines":[{"sku":"AB-1","price":0.01}]}`, `{"lines":[{"sku":"AB-1","bytes":"aGk="}]}`,
 		`{"lines":[{"sku":"AB-1","sub":[{"sku":"AB-2"}]}]}`, `{"lines":[{"sku":"AB-1","sub":[{"sku":"x"}]}]}`, `{"lines":[{"sku":"AB-1","sub":[{},{},{}]}]}`,
 		`{` + ok + `,"email":"a@example.com"}`, `{` + ok + `,"email":"a"}`, `{` + ok + `,"email":7}`,

@@ -301,3 +301,24 @@ func TestJSONMessages(t *testing.T) {
 		ws.JSON(func(context.Context, *ws.Message, say) (struct{}, error) { return struct{}{}, nil }, ws.JSONConfig{}, ws.JSONConfig{})
 	})
 }
+
+func BenchmarkMessage(b *testing.B) {
+	b.Run("ours", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var m ws.Message
+			if err := m.DecodeEvent([]byte(connectEvent)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("aws-lambda-go", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var e events.APIGatewayWebsocketProxyRequest
+			if err := json.Unmarshal([]byte(connectEvent), &e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -63,7 +64,11 @@ type Input struct {
 	Body *Param
 	// Members are the fields of the JSON object that the body is, when Body is nil.
 	Members []Field
+	// Request leads to the field that takes the request itself, or is nil.
+	Request []int
 }
+
+var requestType = reflect.TypeFor[*http.Request]()
 
 // InputOf reads the tags of t. Embedded structs count as part of it. A field
 // without any tag is an error: it would be filled from nowhere.
@@ -94,6 +99,9 @@ func (in *Input) params(t reflect.Type, index []int) error {
 		from, name, tagged := source(f)
 		_, member := f.Tag.Lookup("json")
 		switch {
+		case f.Type == requestType && f.IsExported() && !tagged && !member:
+			in.Request = at
+			continue
 		case !tagged && f.Anonymous && f.Type.Kind() == reflect.Struct && !member:
 			errs = append(errs, in.params(f.Type, at))
 			continue
@@ -201,7 +209,7 @@ func dominant(all []member, name string) (Field, bool) {
 func collect(t reflect.Type, index []int, input bool, above map[reflect.Type]bool, all *[]member) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if _, _, bound := source(f); bound && input {
+		if _, _, bound := source(f); input && (bound || f.Type == requestType) {
 			continue
 		}
 		tag := f.Tag.Get("json")
