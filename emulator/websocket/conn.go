@@ -429,30 +429,39 @@ func (a *API) invoke(ctx context.Context, e *event, traceID string) (*reply, err
 	if result.FunctionError != "" {
 		return nil, fmt.Errorf("%w: %s: %s: %s", ErrFunction, e.RequestContext.RouteKey, result.ErrorType, cmp.Or(result.Explanation, result.ErrorMessage))
 	}
-	out, err := readReply(result.Payload)
-	if err != nil && e.RequestContext.EventType == "CONNECT" {
-		return nil, fmt.Errorf("%w: $connect: %w", ErrFunction, err)
+	out, err := readReply(result.Payload, e.RequestContext.EventType == "CONNECT")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFunction, e.RequestContext.RouteKey, err)
 	}
 	return out, nil
 }
 
-// readReply reads statusCode, headers and body; the reply is never nil.
-func readReply(payload []byte) (*reply, error) {
+// readReply reads statusCode, headers and body. Only for $connect does it matter
+// that there is a statusCode: the answer to a message may be anything.
+func readReply(payload []byte, connect bool) (*reply, error) {
 	var fields struct {
 		StatusCode      *int              `json:"statusCode"`
 		Headers         map[string]string `json:"headers"`
 		Body            string            `json:"body"`
 		IsBase64Encoded bool              `json:"isBase64Encoded"`
 	}
-	out := &reply{status: http.StatusOK}
 	if err := json.Unmarshal(payload, &fields); err != nil {
-		return out, fmt.Errorf("its result is not an object with a statusCode: %w", err)
+		if !connect {
+			return &reply{}, nil
+		}
+		return nil, fmt.Errorf("its result is not an object with a statusCode: %w", err)
 	}
-	out.body = []byte(fields.Body)
+	if connect && (fields.StatusCode == nil || *fields.StatusCode < 200 || *fields.StatusCode > 599) {
+		return nil, errors.New("its result has no statusCode from 200 to 599")
+	}
+	out := &reply{body: []byte(fields.Body)}
+	if fields.StatusCode != nil {
+		out.status = *fields.StatusCode
+	}
 	if fields.IsBase64Encoded {
 		body, err := base64.StdEncoding.DecodeString(fields.Body)
 		if err != nil {
-			return out, fmt.Errorf("isBase64Encoded is true, and the body is not base64: %w", err)
+			return nil, fmt.Errorf("isBase64Encoded is true, and the body is not base64: %w", err)
 		}
 		out.body = body
 	}
@@ -461,10 +470,6 @@ func readReply(payload []byte) (*reply, error) {
 			out.protocol = value
 		}
 	}
-	if fields.StatusCode == nil || *fields.StatusCode < 200 || *fields.StatusCode > 599 {
-		return out, errors.New("its result has no statusCode from 200 to 599")
-	}
-	out.status = *fields.StatusCode
 	return out, nil
 }
 

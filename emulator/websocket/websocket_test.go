@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -687,6 +690,140 @@ func TestCloseDoesNotWaitForAFunctionForever(t *testing.T) {
 	cancel()
 	if err := api.Close(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// handshake is a request that a WebSocket client would send.
+func handshake(target string) *http.Request {
+	r := httptest.NewRequest("GET", target, nil)
+	for k, v := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
+		r.Header.Set(k, v)
+	}
+	return r
+}
+
+func TestAClientThatLeavesDuringTheHandshakeHasADisconnect(t *testing.T) {
+	fn := newFunction(nil)
+	s := serve(t, websocket.Config{Function: fn})
+	s.api.ServeHTTP(httptest.NewRecorder(), handshake("http://localhost/")) // a recorder has no socket to take over
+	if e := fn.next(t); e.RequestContext.EventType != "CONNECT" {
+		t.Errorf("%+v", e)
+	}
+	if rc := fn.next(t).RequestContext; rc.EventType != "DISCONNECT" || rc.DisconnectStatusCode != 1006 {
+		t.Errorf("%+v", rc)
+	}
+	if !errors.Is(s.warned(), websocket.ErrRefused) || len(s.api.Connections()) != 0 {
+		t.Errorf("%v", s.warned())
+	}
+}
+
+func TestTheGatewayWaits29SecondsForConnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fn := newFunction(nil)
+		fn.handle = func(ctx context.Context, _ request) (*runtimeapi.Response, error) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}
+		api := websocket.New(websocket.Config{Function: fn})
+		began := time.Now()
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, handshake("http://localhost/"))
+		if w.Code != 504 || !strings.Contains(w.Body.String(), `"message":"Endpoint request timed out"`) || time.Since(began) != 29*time.Second {
+			t.Errorf("%d %s after %v", w.Code, w.Body, time.Since(began))
+		}
+		if err := api.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAPingIsASignOfLife(t *testing.T) {
+	fn := newFunction(nil)
+	var mu sync.Mutex
+	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	s := serve(t, websocket.Config{Function: fn, Idle: -1, Total: -1, Now: func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return now
+	}})
+	c := s.connect(t)
+	id := fn.next(t).RequestContext.ConnectionID
+	c.CloseRead(t.Context()) // reads the pong
+	mu.Lock()
+	now = now.Add(5 * time.Minute)
+	mu.Unlock()
+	if err := c.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, body, _ := s.call(t, "GET", id, "", ""); !strings.Contains(body, `"connectedAt":"2026-11-25T12:00:00.000Z"`) || !strings.Contains(body, `"lastActiveAt":"2026-11-25T12:05:00.000Z"`) {
+		t.Errorf("%s", body)
+	}
+}
+
+func TestWhatARouteResponseSends(t *testing.T) {
+	for _, tt := range []struct {
+		name, result string
+		kind         client.MessageType
+		hear         string // "" is nothing
+	}{
+		{"its body", `{"statusCode":200,"body":"hi"}`, client.MessageText, "hi"},
+		{"without a statusCode", `{"body":"hi"}`, client.MessageText, "hi"},
+		{"bytes", `{"body":"/wA=","isBase64Encoded":true}`, client.MessageBinary, "\xff\x00"},
+		{"what is not base64", `{"body":"*","isBase64Encoded":true}`, client.MessageText, "Internal server error"},
+		{"no body", `{"statusCode":200}`, 0, ""},
+		{"null", `null`, 0, ""},
+		{"no object", `"hi"`, 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := serve(t, websocket.Config{Function: newFunction(map[string]string{"a": tt.result, "$default": `{"body":"the end"}`}), RouteResponses: true})
+			c := s.connect(t)
+			say(t, c, `{"action":"a"}`)
+			say(t, c, `x`)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			kind, data, err := c.Read(ctx)
+			if tt.hear == "" {
+				tt.hear, tt.kind = "the end", client.MessageText
+			}
+			if err != nil || kind != tt.kind || !strings.Contains(string(data), tt.hear) {
+				t.Errorf("%v %q %v", kind, data, err)
+			}
+		})
+	}
+}
+
+func TestSendRefusesWhatIsTooLarge(t *testing.T) {
+	s := serve(t, websocket.Config{Function: newFunction(nil)})
+	if err := s.api.Send(t.Context(), "abc=", make([]byte, websocket.MaxMessage+1)); !errors.Is(err, websocket.ErrTooLarge) {
+		t.Errorf("%v", err)
+	}
+	if err := s.api.Disconnect("abc="); !errors.Is(err, websocket.ErrGone) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWhatIsNoWebSocketEndsTheConnection(t *testing.T) {
+	fn := newFunction(nil)
+	s := serve(t, websocket.Config{Function: fn})
+	addr, _ := strings.CutPrefix(s.url, "http://")
+	raw, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if err := handshake("http://" + addr + "/").Write(raw); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(raw)
+	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != 101 {
+		t.Fatal(resp, err)
+	}
+	fn.next(t)
+	if _, err := raw.Write([]byte{0x81, 0x02, 'h', 'i'}); err != nil { // without a mask, RFC 6455 section 5.1
+		t.Fatal(err)
+	}
+	if rc := fn.next(t).RequestContext; rc.EventType != "DISCONNECT" || rc.DisconnectStatusCode != 1006 {
+		t.Errorf("%+v", rc)
 	}
 }
 
