@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -65,9 +66,9 @@ func (e *GoneError) Is(target error) bool { return target == ErrGone }
 
 // A Config configures [NewClient].
 type Config struct {
-	// Endpoint is where the callback API is, with the stage and without
-	// /@connections: https://abc.execute-api.eu-west-1.amazonaws.com/prod. An API
-	// behind a domain name of its own needs it, since its events name a stage that
+	// Endpoint is where the callback API is, with the stage:
+	// https://abc.execute-api.eu-west-1.amazonaws.com/prod. The console's connection
+	// URL, which ends in /@connections, may be given as it is. An API behind a domain name of its own needs it, since its events name a stage that
 	// such a URL does not have. Default: EndpointEnv, or else the domain name and the
 	// stage of the message that is being handled. AWS_ENDPOINT_URL, which is for all
 	// services, does not count.
@@ -81,11 +82,26 @@ type Config struct {
 	Concurrency int
 }
 
+// Validate reports an Endpoint that is no URL of the callback API.
+func (c Config) Validate() error {
+	if c.Endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(c.Endpoint)
+	switch {
+	case err == nil && (u.Scheme == "wss" || u.Scheme == "ws"):
+		return fmt.Errorf("ws: the endpoint %s is where clients connect; the callback API is the same with https in place of %s", c.Endpoint, u.Scheme)
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.User != nil:
+		return fmt.Errorf("ws: the endpoint %q is not a URL such as https://abc.execute-api.eu-west-1.amazonaws.com/prod", c.Endpoint)
+	}
+	return nil
+}
+
 // A Client is the callback API, by which a function talks to connections. It is
 // safe for concurrent use.
 //
-// It is a [middy.Middleware] that does nothing to an invocation, so that `middy
-// iam` finds the permission it needs.
+// It is a [middy.Middleware] that does nothing to an invocation, so that a wrong
+// endpoint is found at cold start, and `middy iam` finds the permission it needs.
 type Client struct {
 	aws aws.Config
 	cfg Config
@@ -97,14 +113,17 @@ type Client struct {
 var (
 	_ middy.Middleware = (*Client)(nil)
 	_ middy.Permitter  = (*Client)(nil)
+	_ middy.Validator  = (*Client)(nil)
 )
 
-// NewClient returns a client. It does no I/O. cfg is any aws.Config, such as
+// NewClient returns a client. It does no I/O; what [Config.Validate] refuses fails
+// every call. cfg is any aws.Config, such as
 // freshsign.FromEnv's, by which the signatures survive a freeze.
 func NewClient(cfg aws.Config, c Config) *Client {
 	if c.Endpoint == "" {
 		c.Endpoint = os.Getenv(EndpointEnv)
 	}
+	c.Endpoint = strings.TrimSuffix(strings.TrimRight(c.Endpoint, "/"), "/@connections")
 	switch {
 	case c.Concurrency == 0:
 		c.Concurrency = 16
@@ -116,6 +135,9 @@ func NewClient(cfg aws.Config, c Config) *Client {
 
 // Wrap implements [middy.Middleware]. It returns next.
 func (c *Client) Wrap(next middy.Handler) middy.Handler { return next }
+
+// Validate implements [middy.Validator], by [Config.Validate].
+func (c *Client) Validate() error { return c.cfg.Validate() }
 
 // Permissions implements [middy.Permitter].
 func (c *Client) Permissions() []middy.Permission {

@@ -272,6 +272,37 @@ func TestWhereTheCallbackAPIIs(t *testing.T) {
 	})
 }
 
+func TestAWrongEndpointIsFoundAtColdStart(t *testing.T) {
+	t.Setenv(ws.EndpointEnv, "")
+	for _, c := range []struct{ endpoint, want string }{
+		{"", ""},
+		{"https://abc.execute-api.eu-west-1.amazonaws.com/prod", ""},
+		{"https://abc.execute-api.eu-west-1.amazonaws.com/prod/@connections", ""},
+		{"http://localhost:3001", ""},
+		{"wss://abc.execute-api.eu-west-1.amazonaws.com/prod", "https in place of wss"},
+		{"abc.execute-api.eu-west-1.amazonaws.com/prod", "is not a URL"},
+		{"https:///prod", "is not a URL"},
+		{"https://a/prod?x=1", "is not a URL"},
+		{"https://user@a/prod", "is not a URL"},
+		{"ftp://a/prod", "is not a URL"},
+		{"https://a b", "is not a URL"},
+	} {
+		_, err := middy.New(ws.Handler(ws.NewRouter(ws.RouterConfig{})), ws.NewClient(config(), ws.Config{Endpoint: c.endpoint}))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v", c.endpoint, err)
+		}
+	}
+	c := newCallback(t)
+	for _, end := range []string{"/prod/", "/prod/@connections", "/prod/@connections/"} {
+		if err := ws.NewClient(config(), ws.Config{Endpoint: c.url + end}).Send(t.Context(), "c", nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := c.sent(); !slices.Equal(got, []string{"POST /prod/@connections/c ", "POST /prod/@connections/c ", "POST /prod/@connections/c "}) {
+		t.Errorf("%q", got)
+	}
+}
+
 type clientFunc func(*http.Request) (*http.Response, error)
 
 func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
