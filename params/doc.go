@@ -29,9 +29,11 @@
 // after each failure. Then it is tried beside the handler; one invocation in four
 // that tries waits for it, 250 ms and sometimes 1 s, so that an outage does not
 // become the latency of a function and its end is noticed all the same.
-// After the 24 hours readers get a [*StaleError]. If the source does
-// answer, that the value is missing, deleted or denied, it is asked once more
-// after 5 seconds, and then the value is gone: revocation must bite.
+// After the 24 hours readers get a [*StaleError].
+//
+// If the source does answer, that the value is missing, deleted or denied, it is
+// asked once more after 5 seconds, and then the value is gone: revocation must
+// bite.
 //
 // # Errors
 //
