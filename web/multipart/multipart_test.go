@@ -232,6 +232,21 @@ func TestLimitsAreAnswers(t *testing.T) {
 	}
 }
 
+// Wherever a body is cut off, it is refused, and no form is taken for a whole one.
+func TestEveryBeginningOfAFormIsRefused(t *testing.T) {
+	whole := value("a", "1") + file("b", "f", "2\r\n--") + "--T--"
+	for i := range len(whole) {
+		if w, _ := send(Config{}, typeT, whole[:i]); w.Code != 422 {
+			t.Errorf("%q: got %d", whole[:i], w.Code)
+		}
+	}
+	for _, end := range []string{"", "\r\n", "\r\n\r\nepilogue", " \t"} {
+		if w, r := send(Config{}, typeT, whole+end); w.Code != 200 || len(Form(r)) != 2 {
+			t.Errorf("with %q behind it: got %d", end, w.Code)
+		}
+	}
+}
+
 // A multipart body in a part is content: nothing opens it, so it cannot nest.
 func TestNestedBodiesAreNotOpened(t *testing.T) {
 	inner := "--U\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n1\r\n--U--"

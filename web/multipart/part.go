@@ -30,8 +30,34 @@ type PartReader struct {
 }
 
 func newPartReader(cfg *Config, body io.Reader, boundary string) *PartReader {
-	b := bufio.NewReader(body)
+	b := bufio.NewReader(&unending{from: body})
 	return &PartReader{cfg: cfg, body: b, opening: "--" + boundary, reader: stdlib.NewReader(b, boundary)}
+}
+
+// unending reads a body, a line end behind it, and then an error in place of io.EOF.
+// mime/multipart returns io.EOF for the last boundary, and for a body that ends in the
+// headers of a part: whoever takes that for the end loses the rest of a form without
+// a word. The line end is for a last boundary that has none.
+type unending struct {
+	from io.Reader
+	tail int // bytes of the line end that are out
+}
+
+func (u *unending) Read(p []byte) (int, error) {
+	if u.tail == 0 {
+		n, err := u.from.Read(p)
+		if err != io.EOF {
+			return n, err
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+	n := copy(p, "\r\n"[u.tail:])
+	if u.tail += n; n == 0 && len(p) > 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, nil
 }
 
 // A Part is one part of a body while it is read. It is valid until the next call of
@@ -85,7 +111,7 @@ func (p *PartReader) next() (*Part, error) {
 	}
 	// Raw: mime/multipart would decode quoted-printable and hide that it did.
 	raw, err := p.reader.NextRawPart()
-	if err == io.EOF { // only behind the last boundary; elsewhere it is wrapped
+	if err == io.EOF { // behind the last boundary: see unending
 		return nil, io.EOF
 	}
 	if err != nil {
@@ -118,7 +144,7 @@ func (p *PartReader) next() (*Part, error) {
 // filter in front of us sees other parts than we would.
 func (p *PartReader) begin() error {
 	first, err := p.body.Peek(len(p.opening) + 1)
-	if len(first) == 0 && err != nil && err != io.EOF {
+	if len(first) == 0 && err != nil {
 		return failure(err)
 	}
 	if string(first) == p.opening+"\n" {
