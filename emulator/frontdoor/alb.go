@@ -48,8 +48,10 @@ type eventALB struct {
 	IsBase64Encoded                 bool                `json:"isBase64Encoded"`
 }
 
-// Limits: 1 MB, and as long as the function may take.
-func (d ALB) Limits() Limits { return Limits{Body: maxALB} }
+// Limits: 1 MB, 64 KB of headers of which none has more than 16, and as long as
+// the function may take.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+func (d ALB) Limits() Limits { return Limits{Body: maxALB, Head: 64 << 10, Line: 16 << 10} }
 
 // NewID makes a UUID, which neither event nor response shows.
 func (d ALB) NewID() string { return runtimeapi.NewRequestID() }
@@ -173,7 +175,7 @@ func onOff(on bool) string {
 func (d ALB) Refuse(w http.ResponseWriter, reason error, _ Arrival) {
 	status := http.StatusBadGateway
 	switch {
-	case errors.Is(reason, ErrUpgrade):
+	case errors.Is(reason, ErrUpgrade), errors.Is(reason, ErrHeadTooLarge):
 		status = http.StatusBadRequest
 	case errors.Is(reason, ErrTooLarge):
 		status = http.StatusRequestEntityTooLarge

@@ -50,6 +50,9 @@ type Arrival struct {
 type Limits struct {
 	// Body is the largest request body in bytes.
 	Body int64
+	// Head is the most that request line and header values may have together, and
+	// Line the most for each of them, in bytes; 0 is what [http.Server] takes.
+	Head, Line int
 	// Wait is how long the door waits for the function; 0 is as long as it takes.
 	Wait time.Duration
 	// Stream says that the door passes the response on as it comes.
@@ -81,6 +84,8 @@ var (
 	ErrUpgrade = errors.New("frontdoor: the request asks for another protocol")
 	// ErrTooLarge: the body is larger than the door or Lambda takes.
 	ErrTooLarge = errors.New("frontdoor: the request is too large")
+	// ErrHeadTooLarge: the request line or the headers are.
+	ErrHeadTooLarge = errors.New("frontdoor: the request's headers are too large")
 	// ErrTooSlow: the door did not wait any longer.
 	ErrTooSlow = errors.New("frontdoor: the function took longer than the front door waits")
 	// ErrThrottled: Lambda refused for its concurrency.
@@ -155,6 +160,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) invoke(w http.ResponseWriter, r *http.Request, in Arrival) (*runtimeapi.Response, error) {
 	limits := h.cfg.Door.Limits()
+	if err := limits.checkHead(r); err != nil {
+		return nil, err
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limits.Body))
 	if err != nil {
 		var tooLong *http.MaxBytesError
@@ -194,6 +202,30 @@ func (h *Handler) respond(w http.ResponseWriter, result *runtimeapi.Response, in
 		return fmt.Errorf("%w: %s: %s", ErrFunction, result.ErrorType, result.Explanation)
 	}
 	return h.cfg.Door.Respond(w, result, in)
+}
+
+// checkHead says whether request line and headers are within the limits.
+func (l Limits) checkHead(r *http.Request) error {
+	total := 0
+	add := func(what string, n int) error {
+		total += n
+		switch {
+		case l.Line > 0 && n > l.Line:
+			return fmt.Errorf("%w: %s has %d bytes, and this door takes %d", ErrHeadTooLarge, what, n, l.Line)
+		case l.Head > 0 && total > l.Head:
+			return fmt.Errorf("%w: request line and header values have more than %d bytes", ErrHeadTooLarge, l.Head)
+		}
+		return nil
+	}
+	err := add("the request line", len(r.Method)+len(r.URL.RequestURI())+len(r.Proto)+2)
+	for name, values := range r.Header {
+		for _, v := range values {
+			if err == nil {
+				err = add("header "+name, len(v))
+			}
+		}
+	}
+	return err
 }
 
 // traceRoot is the caller's X-Ray root, or a new one.

@@ -43,9 +43,18 @@ func (d HTTPAPI) Validate() error {
 	return validateRoutes(d.Routes, true)
 }
 
-// Limits: 10 MB, and 30 s until the gateway gives up.
+const (
+	// maxHeadGateway is what API Gateway takes of request line and header values.
+	// The status of its refusal is not documented; this is the observed one.
+	maxHeadGateway   = 10240
+	headTooLargeText = "HTTP header is larger than 10240 bytes."
+)
+
+// Limits: 10 MB, 10,240 bytes of headers, and 30 s until the gateway gives up.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
-func (d HTTPAPI) Limits() Limits { return Limits{Body: 10 << 20, Wait: 30 * time.Second} }
+func (d HTTPAPI) Limits() Limits {
+	return Limits{Body: 10 << 20, Head: maxHeadGateway, Wait: 30 * time.Second}
+}
 
 // NewID makes a short id, as in requestContext.requestId and Apigw-Requestid.
 func (d HTTPAPI) NewID() string {
@@ -100,6 +109,8 @@ func (d HTTPAPI) Refuse(w http.ResponseWriter, reason error, in Arrival) {
 		message(w, http.StatusNotFound, "Not Found")
 	case errors.Is(reason, ErrTooLarge):
 		message(w, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+	case errors.Is(reason, ErrHeadTooLarge):
+		message(w, http.StatusRequestHeaderFieldsTooLarge, headTooLargeText)
 	case errors.Is(reason, ErrTooSlow):
 		message(w, http.StatusServiceUnavailable, "Service Unavailable")
 	case errors.Is(reason, ErrThrottled):

@@ -432,7 +432,37 @@ func TestLimitsOfEachDoor(t *testing.T) {
 			}
 		}
 	}
-	big := `{"statusCode":200,"body":"` + strings.Repeat("x", mb) + `"}`
+	for i, want := range []struct{ head, line, status int }{{10240, 0, 431}, {10240, 0, 431}, {10240, 0, 431}, {}, {64 << 10, 16 << 10, 400}, {64 << 10, 16 << 10, 400}, {}, {}} {
+		limit := map[string]int{}
+		if want.head > 0 {
+			limit["head"] = want.head
+		}
+		if want.line > 0 {
+			limit["line"] = want.line
+		}
+		for name, size := range limit {
+			for over, status := range map[int]int{0: 200, 1: want.status} {
+				r := request("GET", "/", "", nil)
+				left := size + over - len(trace+";Sampled=1") - len("GET / HTTP/1.1")
+				if name == "line" {
+					r.Header.Set("X-Large", strings.Repeat("x", size+over))
+					left = 0
+				}
+				for n := 0; left > 0; n++ {
+					r.Header.Set(fmt.Sprint("X-", n), strings.Repeat("x", min(left, 8<<10)))
+					left -= 8 << 10
+				}
+				if w, _ := send(bare()[i], &double{result: `{"statusCode":200}`}, r); w.Code != status {
+					t.Errorf("%s: %s %d over: %d, want %d", eight[i], name, over, w.Code, status)
+				}
+			}
+		}
+	}
+	const frame = len(`{"statusCode":200,"body":""}`)
+	if w, _ := send(frontdoor.ALB{}, &double{result: `{"statusCode":200,"body":"` + strings.Repeat("x", mb-frame) + `"}`}, request("GET", "/", "", nil)); w.Code != 200 {
+		t.Errorf("ALB: 1 MB of response: %d", w.Code)
+	}
+	big := `{"statusCode":200,"body":"` + strings.Repeat("x", mb-frame+1) + `"}`
 	for _, i := range []int{4, 5} {
 		if w, warnings := send(bare()[i], &double{result: big}, request("GET", "/", "", nil)); w.Code != 502 || len(warnings) != 1 {
 			t.Errorf("%s: more than 1 MB of response: %d", eight[i], w.Code)

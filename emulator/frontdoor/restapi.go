@@ -2,7 +2,6 @@ package frontdoor
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
@@ -59,13 +58,14 @@ var _ Door = RESTAPI{}
 // Validate reports routes that are not a method and a resource.
 func (d RESTAPI) Validate() error { return validateRoutes(d.Routes, false) }
 
-// Limits: 10 MB, and 29 s until the gateway gives up; 15 min when it streams.
+// Limits: 10 MB, 10,240 bytes of headers, and 29 s until the gateway gives up; 15
+// min when it streams.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 func (d RESTAPI) Limits() Limits {
 	if d.Stream {
-		return Limits{Body: 10 << 20, Wait: 15 * time.Minute, Stream: true}
+		return Limits{Body: 10 << 20, Head: maxHeadGateway, Wait: 15 * time.Minute, Stream: true}
 	}
-	return Limits{Body: 10 << 20, Wait: 29 * time.Second}
+	return Limits{Body: 10 << 20, Head: maxHeadGateway, Wait: 29 * time.Second}
 }
 
 // NewID makes a UUID.
@@ -303,15 +303,17 @@ func (d RESTAPI) Refuse(w http.ResponseWriter, reason error, in Arrival) {
 		status, kind, text = http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token"
 	case errors.Is(reason, ErrTooLarge):
 		status, kind, text = http.StatusRequestEntityTooLarge, "RequestTooLargeException", "Request Too Long"
+	case errors.Is(reason, ErrHeadTooLarge):
+		status, kind, text = http.StatusRequestHeaderFieldsTooLarge, "RequestTooLargeException", headTooLargeText
 	case errors.Is(reason, ErrTooSlow):
 		status, kind, text = http.StatusGatewayTimeout, "InternalServerErrorException", "Endpoint request timed out"
 	case errors.Is(reason, ErrThrottled):
 		status = http.StatusInternalServerError
 	}
 	w.Header()["x-amzn-ErrorType"] = []string{kind}
-	body := fmt.Sprintf(`{"message": %q}`, text)
-	if status == http.StatusForbidden || status == http.StatusRequestEntityTooLarge {
-		body = string(bytes.ReplaceAll([]byte(body), []byte(": "), []byte(":")))
+	if status < http.StatusInternalServerError {
+		message(w, status, text)
+		return
 	}
-	page(w, status, "application/json", body)
+	page(w, status, "application/json", fmt.Sprintf(`{"message": %q}`, text)) // with a space, as it is
 }
