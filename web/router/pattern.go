@@ -20,10 +20,10 @@ func (p place) String() string { return filepath.Base(p.file) + ":" + strconv.It
 
 // A route is one registered pattern.
 type route struct {
-	pattern string // as it was given, with the prefix
-	name    string // for Request.Pattern
+	name    string // the pattern with its prefix, as Request.Pattern has it
 	at      place
-	handler http.Handler
+	handler http.Handler // with the middlewares of its groups
+	given   http.Handler // without
 
 	method   string // "": every one
 	segments []segment
@@ -71,7 +71,6 @@ func parse(pattern, prefix string, strictSlash bool) (*route, error) {
 		return nil, fmt.Errorf("router: %q: %w", pattern, err)
 	}
 	rt.name = rt.format(func(_ int, s segment) string { return s.text }, true)
-	rt.pattern = rt.name
 	return rt, nil
 }
 

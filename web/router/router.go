@@ -34,6 +34,7 @@
 package router
 
 import (
+	"iter"
 	"net/http"
 	"runtime"
 	"slices"
@@ -119,11 +120,12 @@ func (g *Group) register(pattern string, h http.Handler) {
 	if h == nil {
 		panic("router: " + pattern + " has no handler")
 	}
+	wrapped := h
 	for _, mw := range slices.Backward(g.around) {
-		h = mw(h)
+		wrapped = mw(wrapped)
 	}
 	_, file, line, _ := runtime.Caller(2)
-	if err := g.table.add(pattern, g.prefix, h, place{file, line}); err != nil {
+	if err := g.table.add(pattern, g.prefix, wrapped, h, place{file, line}); err != nil {
 		panic(err)
 	}
 }
@@ -143,8 +145,20 @@ func (g *Group) At(prefix string) *Group {
 	return &Group{g.table, g.prefix + strings.TrimSuffix(prefix, "/"), g.around}
 }
 
-// Routes returns the patterns of all routes, sorted by path and then method.
-func (rt *Router) Routes() []string { return rt.table.patterns() }
+// Routes are the patterns of all routes, sorted by path and then method, with the
+// handlers as they were given, without the middlewares of their groups: package
+// openapi documents them.
+//
+//	doc.AddAll(rt.Routes())
+func (rt *Router) Routes() iter.Seq2[string, http.Handler] {
+	return func(yield func(string, http.Handler) bool) {
+		for _, route := range rt.table.sorted() {
+			if !yield(route.name, route.given) {
+				return
+			}
+		}
+	}
+}
 
 // ServeHTTP implements [http.Handler].
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/openapi"
 )
 
 // tag answers with its name and the values of the named wildcards.
@@ -105,6 +107,8 @@ func TestBeyondMiddy(t *testing.T) {
 		want     string
 	}{
 		{"hyphenated", []string{"GET /o/{order-id}/{x.y:z}"}, "GET", "/o/7/8", `200 GET /o/{order-id}/{x.y:z} order-id="7" x.y:z="8"`},
+		{"every letter and digit", []string{"GET /o/{azAZ09}"}, "GET", "/o/7", `200 GET /o/{azAZ09} azAZ09="7"`},
+		{"every letter and digit in ServeMux's place", []string{"GET /o/{09azAZ}"}, "GET", "/o/7", `200 GET /o/{09azAZ} 09azAZ="7"`},
 		{"a digit first", []string{"GET /o/{1st}"}, "GET", "/o/7", `200 GET /o/{1st} 1st="7"`},
 		{"greedy with a hyphen", []string{"GET /o/{the-rest+}"}, "GET", "/o/7/8/", `200 GET /o/{the-rest+} the-rest="7/8/"`},
 		{"greedy as ServeMux writes it", []string{"GET /o/{rest...}"}, "GET", "/o/7/8", `200 GET /o/{rest...} rest="7/8"`},
@@ -187,6 +191,8 @@ func TestPatternsThatAreNone(t *testing.T) {
 		"/{}":              `router: "/{}": "" is no name for a wildcard: letters, digits and - _ . : are`,
 		"/{a b}":           `router: "/{a b}": a method is written in capitals`,
 		"/{a*}":            `router: "/{a*}": "a*" is no name for a wildcard: letters, digits and - _ . : are`,
+		"/{*a}":            `router: "/{*a}": "*a" is no name for a wildcard: letters, digits and - _ . : are`,
+		"/{ä}":             `router: "/{ä}": "ä" is no name for a wildcard: letters, digits and - _ . : are`,
 		"/v{a}":            `router: "/v{a}": the wildcard in "v{a}" must stand at its segment's beginning`,
 		"/{a}{b}":          `router: "/{a}{b}": "{a}{b}" must have one pair of braces`,
 		"/{a}/{a}":         `router: "/{a}/{a}": there are two wildcards a`,
@@ -279,8 +285,18 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
-	if got, want := rt.Routes(), []string{"GET /", "GET /v1", "/v1/plain", "GET /v1/x/{id}"}; !slices.Equal(got, want) {
+	var got []string
+	for pattern, given := range rt.Routes() {
+		got = append(got, pattern)
+		if body := do(given, "GET", "/").Body.String(); strings.Contains(body, "(") {
+			t.Errorf("%s has its middlewares: %s", pattern, body)
+		}
+	}
+	if want := []string{"GET /", "GET /v1", "/v1/plain", "GET /v1/x/{id}"}; !slices.Equal(got, want) {
 		t.Errorf("Routes: %q", got)
+	}
+	for range rt.Routes() {
+		break // a loop may end early
 	}
 	for _, prefix := range []string{"v1", "GET /v1", "/{x+}", "/{x}.y"} {
 		if refusal(func() { rt.At(prefix) }) == "" {
@@ -331,6 +347,28 @@ func TestBasePath(t *testing.T) {
 	}
 	if err := (Config{BasePath: "/"}).Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The endpoint behind a group's middlewares is documented, and finds its values.
+func TestTypedEndpoints(t *testing.T) {
+	type in struct {
+		ID  string `path:"order-id"`
+		Key string `query:"key"`
+	}
+	rt := New(Config{})
+	hide := func(h http.Handler) http.Handler { return http.HandlerFunc(h.ServeHTTP) }
+	rt.At("/v1").With(hide).Handle("GET /orders/{order-id}", web.JSON(func(_ context.Context, in in) (string, error) {
+		return in.ID + in.Key, nil
+	}))
+	if got := do(rt, "GET", "/v1/orders/7/?key=8").Body.String(); strings.TrimSpace(got) != `"78"` {
+		t.Errorf("got %s", got)
+	}
+	doc := openapi.New(openapi.Config{})
+	doc.AddAll(rt.Routes())
+	b, err := doc.JSON()
+	if err != nil || !bytes.Contains(b, []byte("/v1/orders/{order-id}")) || !bytes.Contains(b, []byte(`"key"`)) {
+		t.Errorf("got %s, %v", b, err)
 	}
 }
 

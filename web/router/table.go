@@ -39,12 +39,12 @@ type slot struct {
 }
 
 // add registers a route.
-func (t *table) add(pattern, prefix string, h http.Handler, at place) error {
+func (t *table) add(pattern, prefix string, h, given http.Handler, at place) error {
 	rt, err := parse(pattern, prefix, t.cfg.StrictSlash)
 	if err != nil {
 		return err
 	}
-	rt.handler, rt.at = h, at
+	rt.handler, rt.given, rt.at = h, given, at
 	if err := t.insert(rt, rt, false); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *slot) join(rt *route, implied bool) error {
 	}
 	for _, have := range s.routes {
 		if have.suffixes() == rt.suffixes() {
-			return fmt.Errorf("router: %s (%s) is there already: %s (%s)", rt.pattern, rt.at, have.pattern, have.at)
+			return fmt.Errorf("router: %s (%s) is there already: %s (%s)", rt.name, rt.at, have.name, have.at)
 		}
 	}
 	s.routes = append(s.routes, rt)
@@ -136,10 +136,10 @@ func (t *table) conflict(s *slot, rt *route, refusal any) error {
 	for _, key := range slices.Sorted(maps.Keys(t.slots)) {
 		if have := t.slots[key]; conflicts(have.pattern, s.pattern) {
 			other := have.routes[0]
-			return fmt.Errorf("router: %s (%s) and %s (%s) match the same requests, and neither is more specific", rt.pattern, rt.at, other.pattern, other.at)
+			return fmt.Errorf("router: %s (%s) and %s (%s) match the same requests, and neither is more specific", rt.name, rt.at, other.name, other.at)
 		}
 	}
-	return fmt.Errorf("router: %s (%s): %v", rt.pattern, rt.at, refusal)
+	return fmt.Errorf("router: %s (%s): %v", rt.name, rt.at, refusal)
 }
 
 func conflicts(a, b string) (yes bool) {
@@ -150,17 +150,12 @@ func conflicts(a, b string) (yes bool) {
 	return false
 }
 
-func (t *table) patterns() []string {
-	sorted := slices.SortedFunc(slices.Values(t.routes), func(a, b *route) int {
+func (t *table) sorted() []*route {
+	return slices.SortedFunc(slices.Values(t.routes), func(a, b *route) int {
 		_, pathA, _ := strings.Cut(a.name, "/")
 		_, pathB, _ := strings.Cut(b.name, "/")
 		return cmp.Or(cmp.Compare(pathA, pathB), cmp.Compare(a.method, b.method))
 	})
-	names := make([]string, len(sorted))
-	for i, rt := range sorted {
-		names[i] = rt.name
-	}
-	return names
 }
 
 // empty stands for an empty segment while ServeMux matches, which would redirect.
