@@ -68,10 +68,11 @@ func (e *GoneError) Is(target error) bool { return target == ErrGone }
 type Config struct {
 	// Endpoint is where the callback API is, with the stage:
 	// https://abc.execute-api.eu-west-1.amazonaws.com/prod. The console's connection
-	// URL, which ends in /@connections, may be given as it is. An API behind a domain name of its own needs it, since its events name a stage that
-	// such a URL does not have. Default: EndpointEnv, or else the domain name and the
-	// stage of the message that is being handled. AWS_ENDPOINT_URL, which is for all
-	// services, does not count.
+	// URL, which ends in /@connections, may be given as it is. Default: EndpointEnv,
+	// or else the domain name and the stage of the message that is being handled; of
+	// an API with a domain name of its own, whose paths have no stage, its address at
+	// execute-api. An API that has that address disabled needs Endpoint.
+	// AWS_ENDPOINT_URL, which is for all services, does not count.
 	Endpoint string
 	// OnGone is called with a connection that turned out to be gone, before the
 	// [*GoneError] is returned: to remove it from where connections are stored.
@@ -281,7 +282,38 @@ func (c *Client) endpoint(ctx context.Context) (string, error) {
 	if !isHost(m.DomainName) || !isStage(m.Stage) {
 		return "", fmt.Errorf("%w: the event's domainName %q and stage %q are none", ErrNoEndpoint, m.DomainName, m.Stage)
 	}
-	return "https://" + m.DomainName + "/" + m.Stage, nil
+	host := m.DomainName
+	if regionOf(host) == "" && isAPI(m.APIID) && c.aws.Region != "" {
+		host = m.APIID + executeAPI + c.aws.Region + suffix(c.aws.Region)
+	}
+	return "https://" + host + "/" + m.Stage, nil
+}
+
+const executeAPI = ".execute-api."
+
+// regionOf is the region of an address at execute-api, or "".
+func regionOf(host string) string {
+	_, rest, ok := strings.Cut(host, executeAPI)
+	region, _, dot := strings.Cut(rest, ".")
+	if !ok || !dot {
+		return ""
+	}
+	return region
+}
+
+func suffix(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return ".amazonaws.com.cn"
+	case strings.HasPrefix(region, "eusc-"):
+		return ".amazonaws.eu"
+	}
+	return ".amazonaws.com"
+}
+
+// isAPI reports whether s is the id of an API in AWS, and not of an emulated one.
+func isAPI(s string) bool {
+	return len(s) == 10 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
 // isHost keeps an event from sending a signed request anywhere but to a host.
@@ -311,6 +343,9 @@ func (c *Client) api(endpoint string) *awsapi.Client {
 	cfg.ServiceOptions = append(cfg.ServiceOptions[:len(cfg.ServiceOptions):len(cfg.ServiceOptions)], func(_ string, options any) {
 		if o, ok := options.(*awsapi.Options); ok {
 			o.BaseEndpoint = &endpoint
+			if region := regionOf(endpoint); region != "" {
+				o.Region = region // an API may call a function of another region
+			}
 		}
 	})
 	api := awsapi.New(service, cfg)

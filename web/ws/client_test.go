@@ -215,10 +215,11 @@ func TestASignatureThatIsTooOldIsHealed(t *testing.T) {
 }
 
 func TestWhereTheCallbackAPIIs(t *testing.T) {
+	var apiID string
 	message := func(domain, stage string) context.Context {
 		var ctx context.Context
 		_, err := ws.Handler(ws.Func(func(c context.Context, _ *ws.Message) (any, error) { ctx = c; return nil, nil }))(t.Context(),
-			ws.Message{RouteKey: "x", DomainName: domain, Stage: stage})
+			ws.Message{RouteKey: "x", DomainName: domain, Stage: stage, APIID: apiID})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,10 +240,10 @@ func TestWhereTheCallbackAPIIs(t *testing.T) {
 		}
 	})
 	t.Run("the configuration, the variable, the event, in this order", func(t *testing.T) {
-		var hosts []string
+		var hosts, auth []string
 		cfg := config()
 		cfg.HTTPClient = clientFunc(func(r *http.Request) (*http.Response, error) {
-			hosts = append(hosts, r.URL.String())
+			hosts, auth = append(hosts, r.URL.String()), append(auth, r.Header.Get("Authorization"))
 			return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}}, nil
 		})
 		t.Setenv("AWS_ENDPOINT_URL", "http://global.example.com")
@@ -264,6 +265,31 @@ func TestWhereTheCallbackAPIIs(t *testing.T) {
 		if !slices.Equal(hosts, want) {
 			t.Errorf("got  %q\nwant %q", hosts, want)
 		}
+		hosts = nil
+		apiID = "a1b2c3d4e5"
+		for _, c := range []struct{ domain, region string }{
+			{"chat.example.com", "eu-west-1"}, {"chat.example.com", "cn-north-1"}, {"chat.example.com", "eusc-de-east-1"},
+			{"a1b2c3d4e5.execute-api.us-east-1.amazonaws.com", "eu-west-1"}, {"x.execute-api.us-east-1", "eu-west-1"},
+		} {
+			cfg := cfg.Copy()
+			cfg.Region = c.region
+			t.Setenv(ws.EndpointEnv, "")
+			if err := ws.NewClient(cfg, ws.Config{}).Send(message(c.domain, "prod"), "1", nil); err != nil {
+				t.Error(err)
+			}
+		}
+		want = []string{
+			"https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/prod/@connections/1", "https://a1b2c3d4e5.execute-api.cn-north-1.amazonaws.com.cn/prod/@connections/1",
+			"https://a1b2c3d4e5.execute-api.eusc-de-east-1.amazonaws.eu/prod/@connections/1",
+			"https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod/@connections/1", "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/prod/@connections/1",
+		}
+		if !slices.Equal(hosts, want) {
+			t.Errorf("got  %q\nwant %q", hosts, want)
+		}
+		if want := "/us-east-1/execute-api/aws4_request"; !strings.Contains(auth[len(auth)-2], want) {
+			t.Errorf("the region of the API signs, not the function's: %s", auth[len(auth)-2])
+		}
+		apiID = ""
 		for i := range 200 { // more than it remembers
 			if err := event.Send(message(fmt.Sprintf("h%d.example.com", i), "a"), "1", nil); err != nil {
 				t.Error(err)
