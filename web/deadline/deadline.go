@@ -210,7 +210,7 @@ func (c *Config) run(next http.Handler, w *writer, r *http.Request, end *outcome
 		if value := recover(); value != nil {
 			*end = outcome{panicked: value, stack: debug.Stack()}
 		}
-		if !w.finish() && end.panicked != nil && end.panicked != http.ErrAbortHandler {
+		if !w.finish() && end.panicked != nil && end.panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares so
 			c.Late(r, end.panicked, end.stack)
 		}
 	}()

@@ -229,7 +229,7 @@ func collect(parts *PartReader) (Fields, error) {
 	fields := Fields{}
 	for {
 		p, err := parts.Next()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // a wrapped one is a body that was cut off
 			return fields, nil
 		}
 		if err != nil {

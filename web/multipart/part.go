@@ -111,7 +111,7 @@ func (p *PartReader) next() (*Part, error) {
 	}
 	// Raw: mime/multipart would decode quoted-printable and hide that it did.
 	raw, err := p.reader.NextRawPart()
-	if err == io.EOF { // behind the last boundary: see unending
+	if err == io.EOF { //nolint:errorlint // behind the last boundary it comes as it is: see unending
 		return nil, io.EOF
 	}
 	if err != nil {
@@ -269,7 +269,7 @@ func (p *Part) Read(b []byte) (int, error) {
 	if p.limit >= 0 {
 		p.left -= int64(n)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's end is io.EOF itself
 		err = failure(err)
 	}
 	return n, err

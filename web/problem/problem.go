@@ -137,7 +137,7 @@ func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request
 		switch {
 		case value == nil:
 			return
-		case value == http.ErrAbortHandler:
+		case value == http.ErrAbortHandler: //nolint:errorlint // net/http compares so: a wrapped one is a panic like any other
 			panic(value)
 		}
 		half := begun.Load()
@@ -154,10 +154,15 @@ func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request
 	next.ServeHTTP(tracked, r.WithContext(ctx))
 }
 
-// describe decides what of err the client gets to know. The Detail of what it
-// returns is the message of the plain form; its Status is set.
-func (c *Config) describe(err error) *web.Error {
-	hidden := &web.Error{Status: http.StatusInternalServerError, Detail: c.FallbackMessage, Err: err}
+// An answer is what the client gets to know of an error. Its Status is set.
+type answer struct {
+	*web.Error
+	message string // of the plain form
+}
+
+// describe decides what of err the client gets to know.
+func (c *Config) describe(err error) answer {
+	hidden := answer{&web.Error{Status: http.StatusInternalServerError, Detail: c.FallbackMessage, Err: err}, c.FallbackMessage}
 	if _, panicked := errors.AsType[*PanicError](err); panicked {
 		return hidden // also when it panicked with an error for clients: a bug is no answer
 	}
@@ -167,34 +172,41 @@ func (c *Config) describe(err error) *web.Error {
 		}
 	}
 	if e, ok := errors.AsType[*web.Error](err); ok {
-		return c.complete(e)
+		return c.ours(e)
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &web.Error{
+		return c.ours(&web.Error{
 			Status: http.StatusRequestEntityTooLarge,
 			Detail: fmt.Sprintf("the body must not be larger than %d bytes", e.Limit),
 			Err:    err,
-		}
+		})
 	}
 	if e := c.exposed(err); e != nil {
-		return e
+		return answer{e, e.Detail}
 	}
 	return hidden
 }
 
-// complete returns e with a status, and a detail where it hides one.
-func (c *Config) complete(e *web.Error) *web.Error {
+// ours is the answer of an error that was made for clients. One that says nothing is
+// called by its status, as Middy's createError does it, or hides behind the fallback.
+func (c *Config) ours(e *web.Error) answer {
 	full := *e
 	if full.Status < 400 || full.Status > 599 {
 		full.Status = http.StatusInternalServerError
 	}
-	if full.Detail == "" && full.Status >= 500 {
+	switch {
+	case full.Detail != "":
+		return answer{&full, full.Detail}
+	case full.Status >= 500:
 		full.Detail = c.FallbackMessage
+		return answer{&full, full.Detail}
+	case full.Title != "":
+		return answer{&full, full.Title}
 	}
-	return &full
+	return answer{&full, http.StatusText(full.Status)}
 }
 
-// exposed is the answer for an error of another package that may be shown, or nil.
+// exposed is an error of another package that may be shown, or nil.
 func (c *Config) exposed(err error) *web.Error {
 	status, expose := 0, false
 	if e, ok := errors.AsType[Exposer](err); ok {
@@ -208,7 +220,10 @@ func (c *Config) exposed(err error) *web.Error {
 		return nil
 	}
 	e := &web.Error{Status: status, Detail: err.Error(), Err: err}
-	if h, ok := err.(interface{ Headers() http.Header }); ok {
+	if h, ok := errors.AsType[interface {
+		error
+		Headers() http.Header
+	}](err); ok {
 		e.Header = h.Headers()
 	}
 	return e
@@ -219,9 +234,9 @@ type coder interface {
 	StatusCode() int
 }
 
-func (c *Config) write(w http.ResponseWriter, r *http.Request, e *web.Error) {
+func (c *Config) write(w http.ResponseWriter, r *http.Request, e answer) {
 	if c.Form == Details {
-		web.WriteProblem(w, r, e)
+		web.WriteProblem(w, r, e.Error)
 		return
 	}
 	h := w.Header()
@@ -229,10 +244,9 @@ func (c *Config) write(w http.ResponseWriter, r *http.Request, e *web.Error) {
 		h.Del(name) // they described the response that does not come
 	}
 	h.Set("X-Content-Type-Options", "nosniff") // the text may repeat input
-	message := plain(e)
 	switch {
-	case message == "":
-	case message[0] == '{' || message[0] == '[':
+	case e.message == "":
+	case e.message[0] == '{' || e.message[0] == '[':
 		h.Set("Content-Type", "application/json")
 	default:
 		h.Set("Content-Type", "text/plain")
@@ -241,24 +255,9 @@ func (c *Config) write(w http.ResponseWriter, r *http.Request, e *web.Error) {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
 	w.WriteHeader(e.Status)
-	if message != "" {
-		_, _ = w.Write([]byte(message)) // the client has gone; there is nobody to tell
+	if e.message != "" {
+		_, _ = w.Write([]byte(e.message)) // the client has gone; there is nobody to tell
 	}
-}
-
-// plain is the message of the plain form. An error without any is called by its
-// status, as Middy's createError does it, unless it is hidden or says nothing itself.
-func plain(e *web.Error) string {
-	if e.Detail != "" || e.Status >= 500 {
-		return e.Detail
-	}
-	if _, foreign := e.Err.(coder); foreign {
-		return ""
-	}
-	if e.Title != "" {
-		return e.Title
-	}
-	return http.StatusText(e.Status)
 }
 
 func (c *Config) log(r *http.Request, err error, status int) {

@@ -61,6 +61,8 @@ func TestMiddysVectors(t *testing.T) {
 		{"non-http no fallback", Config{}, errors.New("secret"), 500, "", ""},
 		{"plain error with statusCode", Config{ExposeStatusCode: true}, upstream{412}, 412, "A server error", "text/plain"},
 		{"plain error with statusCode 500", Config{ExposeStatusCode: true}, upstream{500}, 500, "", ""},
+		{"a reason with a status is a reason", Config{ExposeStatusCode: true}, &web.Error{Status: 404, Err: upstream{412}}, 404, "Not Found", "text/plain"},
+		{"a title in place of a detail", Config{}, &web.Error{Status: 404, Title: "No such order"}, 404, "No such order", "text/plain"},
 		{"500 hidden", Config{FallbackMessage: "Error: unknown"}, &thrown{500, false, "InternalError", nil}, 500, "Error: unknown", "text/plain"},
 		{"500 of ours hidden", Config{FallbackMessage: "Error: unknown"}, &web.Error{Err: errors.New("secret")}, 500, "Error: unknown", "text/plain"},
 		{"500 forced expose", Config{}, &thrown{500, true, "OkayError", nil}, 500, "OkayError", "text/plain"},
