@@ -33,14 +33,16 @@
 //
 // # Beside Middy
 //
-// This is Middy's ws-router, ws-json-body-parser and ws-response. Deviations: JSON
-// does not parse on $connect and $disconnect, which have no body; Respond keeps a
-// client for each endpoint, where Middy sends everything to the endpoint of the
-// first event; an API behind a domain name of its own is reached at its address at
-// execute-api, where Middy puts the stage behind a name whose paths have none; a
-// request is signed for the region of the API; Respond posts nothing for a nil result, on $disconnect, or on $connect,
-// whose connection is not open yet, all of which AWS refuses; and a connection that
-// is gone is forgotten and no failure of the function.
+// This is Middy's ws-router, ws-json-body-parser and ws-response. Deviations:
+//
+//   - JSON does not parse on $connect and $disconnect, which have no body.
+//   - Respond keeps a client for each endpoint; Middy sends everything to that of the
+//     first event. An API behind a domain name of its own is reached at its address
+//     at execute-api; Middy puts the stage behind a name whose paths have none. A
+//     request is signed for the region of the API.
+//   - It posts nothing for a nil result, on $disconnect, or on $connect, whose
+//     connection is not open yet: AWS refuses all of these.
+//   - A connection that is gone is forgotten, and no failure of the function.
 //
 // Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html
 package ws
