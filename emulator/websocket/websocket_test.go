@@ -520,7 +520,7 @@ var keys = sigv4.Config{Lookup: func(id string) (sigv4.Credentials, bool) {
 // call signs with AWS's own signer, as the SDK does.
 func (s *stage) call(t *testing.T, method, id, body, secret string) (int, string, http.Header) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.url+"/@connections/"+url.PathEscape(id), strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, s.url+"/@connections/"+strings.ReplaceAll(url.PathEscape(id), "=", "%3D"), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -874,6 +874,24 @@ func FuzzMessage(f *testing.F) {
 		}
 		_ = c.Close(client.StatusNormalClosure, "")
 		fn.next(t)
+	})
+}
+
+// FuzzConnect: whatever $connect returns, the handshake has a status that HTTP has.
+func FuzzConnect(f *testing.F) {
+	for _, s := range []string{`{"statusCode":401}`, `{"statusCode":-1}`, `{"statusCode":200,"body":"*","isBase64Encoded":true}`, `{"headers":{"Sec-WebSocket-Protocol":"\r\n"},"statusCode":200}`, `null`, `{`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, result []byte) {
+		fn := newFunction(nil)
+		fn.handle = func(context.Context, request) (*runtimeapi.Response, error) {
+			return &runtimeapi.Response{Payload: result}, nil
+		}
+		w := httptest.NewRecorder()
+		websocket.New(websocket.Config{Function: fn}).ServeHTTP(w, handshake("http://localhost/"))
+		if w.Code != http.StatusSwitchingProtocols && (w.Code < 200 || w.Code > 599) {
+			t.Errorf("%q becomes %d", result, w.Code)
+		}
 	})
 }
 

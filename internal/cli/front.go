@@ -234,19 +234,24 @@ func (s *session) serveFronts() (stop func()) {
 		served.Go(func() { _ = srv.Serve(frontdoor.Listener(f.listener)) }) // it ends with ErrServerClosed, by stop
 	}
 	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
+		for _, ws := range sockets {
+			_ = within(ws.Close) // its only error is that the second was too short
+		}
 		for _, srv := range servers {
-			if srv.Shutdown(ctx) != nil {
+			if within(srv.Shutdown) != nil {
 				_ = srv.Close()
 			}
-		}
-		for _, ws := range sockets {
-			_ = ws.Close(ctx) // its only error is that the second was too short
 		}
 		served.Wait()
 		api.Close()
 	}
+}
+
+// within gives what ends a door a second.
+func within(end func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return end(ctx)
 }
 
 func beside(api *lambda.API, door http.Handler) http.Handler {
