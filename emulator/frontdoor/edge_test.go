@@ -281,6 +281,7 @@ func TestARESTAPIThatStreams(t *testing.T) {
 		{"lists, cookies and a body", `{"statusCode":201,"headers":{"X-A":"h"},"multiValueHeaders":{"X-M":["1","2"]},"cookies":["c=1","d=2"]}` + zeros + "payload", 201, "payload"},
 		{"no status is 200", `{}` + zeros + "payload", 200, "payload"},
 		{"no body for 304", `{"statusCode":304}` + zeros + "payload", 304, ""},
+		{"a prelude that is null", "null" + zeros, 502, `{"message": "Internal server error"}`},
 		{"no prelude", "payload", 502, `{"message": "Internal server error"}`},
 		{"a key that it does not know", `{"statusCode":200,"body":"x"}` + zeros, 502, `{"message": "Internal server error"}`},
 	} {

@@ -367,6 +367,7 @@ func TestStreamsOfAFunctionURL(t *testing.T) {
 		{"empty", "text/csv", "", io.EOF, 200, "", false, nil},
 		{"a prelude without an end", integration, "{}", io.EOF, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrMalformed},
 		{"an endless prelude", integration, strings.Repeat("x", 17<<10), io.EOF, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrMalformed},
+		{"a prelude that is null", integration, "null\x00\x00\x00\x00\x00\x00\x00\x00", io.EOF, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrMalformed},
 		{"a prelude that is not JSON", integration, "{\x00\x00\x00\x00\x00\x00\x00\x00", io.EOF, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrMalformed},
 		{"a failure before the first byte", "text/csv", "", failure, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrFunction},
 		{"a failure on the way breaks the connection", integration, prelude + "pay", failure, 206, "pay", true, frontdoor.ErrBroken},
