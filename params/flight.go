@@ -40,7 +40,7 @@ func (s *Store) await(ctx context.Context, e *entry, act action) (*state, int64,
 			s.counters.coalesced.Add(1)
 		}
 		var patience <-chan time.Time
-		if act == waitPatient && s.cfg.Patience > 0 { //mutate:equivalent `> -> >=`, `0 -> 1`: it is never 0, and 1 ns passes before anything
+		if act == waitPatient && s.cfg.Patience > 0 { //mutate:equivalent `> -> >=`: it is never 0
 			t := time.NewTimer(time.Until(f.readers))
 			defer t.Stop()
 			patience = t.C

@@ -301,3 +301,22 @@ func TestStaleErrorSaysItsLimit(t *testing.T) {
 		})
 	}
 }
+
+func TestTheShortestPatienceIsNoEndlessOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		cfg := plain()
+		cfg.Patience = 1
+		s := New(cfg)
+		v := String(s, f.ref("a"))
+		wantRead(t, s, v, "one")
+		f.setLatency(time.Second)
+		wait(time.Hour)
+		invoke(t, s, func(ctx context.Context) {
+			start := time.Now()
+			if v.Get(ctx) != "one" || time.Since(start) != 1 {
+				t.Error("waited", time.Since(start))
+			}
+		})
+	})
+}
