@@ -263,35 +263,37 @@ func (c *Config) check(text []byte) error {
 		if tok.Kind != jsontoken.Key || c.AllowPrototypeKeys && !c.RejectDuplicateKeys {
 			continue
 		}
-		key := jsontoken.Unquote(text[tok.Start:tok.End])
-		top := &open[len(open)-1]
-		if err := c.key(key, tok.Start, top); err != nil {
+		key := text[tok.Start+1 : tok.End-1]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			key = []byte(jsontoken.Unquote(text[tok.Start:tok.End]))
+		}
+		if err := c.key(key, tok.Start, &open[len(open)-1]); err != nil {
 			return err
 		}
-		constructor = key == "constructor"
+		constructor = string(key) == "constructor"
 	}
 }
 
-// key checks one key of an object.
-func (c *Config) key(key string, offset int, in *frame) error {
+// key checks one key of an object. It makes a string of it only where one is kept.
+func (c *Config) key(key []byte, offset int, in *frame) error {
 	if !c.AllowPrototypeKeys {
 		switch {
-		case key == "__proto__":
-			return c.forbidden(key, offset)
-		case key == "prototype" && in.constructor:
+		case string(key) == "__proto__":
+			return c.forbidden("__proto__", offset)
+		case string(key) == "prototype" && in.constructor:
 			return c.forbidden("constructor", offset)
 		}
 	}
 	if !c.RejectDuplicateKeys {
 		return nil
 	}
-	if _, twice := in.seen[key]; twice {
-		return c.malformed(fmt.Sprintf("the key %q comes twice in one object, at byte %d", content.Short(key), offset), nil)
+	if _, twice := in.seen[string(key)]; twice {
+		return c.malformed(fmt.Sprintf("the key %q comes twice in one object, at byte %d", content.Short(string(key)), offset), nil)
 	}
 	if in.seen == nil {
 		in.seen = map[string]struct{}{}
 	}
-	in.seen[key] = struct{}{}
+	in.seen[string(key)] = struct{}{}
 	return nil
 }
 
