@@ -43,7 +43,6 @@ type Call struct {
 type Handler struct {
 	Tag    string          `json:"tag,omitempty"`
 	Log    string          `json:"log,omitempty"`
-	Set    json.RawMessage `json:"set,omitempty"`
 	Echo   Words           `json:"echo,omitempty"`
 	Throw  json.RawMessage `json:"throw,omitempty"`
 	Return json.RawMessage `json:"return,omitempty"`

@@ -40,7 +40,6 @@ const functions = {
   any: () => ({ body }) => `serialized:${body}`,
   true: () => () => true,
   false: () => () => false,
-  isScheduled: () => (event) => event.source === "aws.events",
   notFound: () => (route) => ({ statusCode: 404, headers: { "Content-Type": "application/json" }, body: JSON.stringify(route) }),
 };
 const special = {
@@ -136,7 +135,6 @@ async function run(c) {
   const scripted = (h = {}) => (event, context) => {
     ran++;
     if (h.log !== undefined) log.push(h.log);
-    if (h.set) Object.assign(context, decode(h.set));
     if (h.tag !== undefined) saw = { tag: h.tag };
     for (const facet of [h.echo ?? []].flat()) {
       saw ??= {};
@@ -170,8 +168,6 @@ async function run(c) {
 
   const prepare = async (name, o) => {
     if (name === "http-error-handler" && o.logger === undefined) o.logger = (e) => log.push(String(e?.message ?? e));
-    if (name === "error-logger" && !("logger" in o)) o.logger = (r) => log.push(encode(r.error?.message ?? r.error));
-    if (name === "input-output-logger" && !("logger" in o)) o.logger = (m) => log.push(encode(m));
     if (name === "validator") {
       const { transpileSchema } = await load("@middy/validator/transpile");
       for (const k of ["eventSchema", "contextSchema", "responseSchema"]) if (o[k]) o[k] = transpileSchema(o[k]);

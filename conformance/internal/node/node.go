@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,6 +180,7 @@ func (m *Middy) fromSource(ctx context.Context, manifest []byte) ([]string, erro
 	if len(missing) == 0 {
 		return nil, nil
 	}
+	slices.Sort(missing)
 	tree, err := m.checkout(ctx)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "MISSING: npm has no %s@%s of @middy, and its source could not be had: %v\n", strings.Join(missing, ", "), middyVersion, err)
