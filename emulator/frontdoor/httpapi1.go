@@ -11,7 +11,8 @@ import (
 
 // HTTPAPI1 is an HTTP API with payload format 1.0, which looks like a REST API's
 // and is not: header names are in lower case, the body is encoded by its content
-// type, and the answer's default type is text.
+// type, and the answer's default type is text. Its Authorizer looks like
+// {"claims": …, "scopes": …}.
 type HTTPAPI1 HTTPAPI
 
 var _ Door = HTTPAPI1{}

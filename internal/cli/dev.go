@@ -134,7 +134,7 @@ func runDev(ctx context.Context, a *app, args []string) (err error) {
 	}
 	ctx, cancel := withParent(ctx)
 	defer cancel()
-	s := &session{a: a, cfg: cfg, report: newReporter(a.ui), fn: &swap{}, env: env}
+	s := &session{a: a, cfg: cfg, report: newReporter(a.ui), fn: newSwap(), env: env}
 	if s.program, err = findProgram(ctx, a, cfg.arg, cfg.tags); err != nil {
 		return err
 	}

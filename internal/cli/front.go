@@ -267,9 +267,17 @@ func beside(api *lambda.API, door http.Handler) http.Handler {
 // A swap is the function whose build may change: an invocation finds the build
 // that came up last.
 type swap struct {
-	mu  sync.Mutex
-	fn  *runtimeapi.Function
-	old sync.WaitGroup // builds that end what they have
+	mu     sync.Mutex
+	fn     *runtimeapi.Function
+	old    sync.WaitGroup // builds that end what they have
+	ending context.Context
+	end    context.CancelFunc // ends them at once
+}
+
+func newSwap() *swap {
+	s := &swap{}
+	s.ending, s.end = context.WithCancel(context.Background())
+	return s
 }
 
 func (s *swap) current() *runtimeapi.Function {
@@ -300,7 +308,7 @@ func (s *swap) replace(fn *runtimeapi.Function) {
 	s.fn = fn
 	s.mu.Unlock()
 	if before != nil {
-		s.old.Go(func() { _ = before.Shutdown(context.Background()) })
+		s.old.Go(func() { _ = before.Shutdown(s.ending) }) // its only error is ctx's
 	}
 }
 
@@ -309,5 +317,7 @@ func (s *swap) shutdown(ctx context.Context) {
 	if fn := s.current(); fn != nil {
 		_ = fn.Shutdown(ctx) // its only error is ctx's
 	}
+	defer s.end()
+	defer context.AfterFunc(ctx, s.end)()
 	s.old.Wait()
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -305,7 +306,58 @@ func main() {
 }
 
 func TestAFunctionThatHasNotStartedSaysSo(t *testing.T) {
-	if _, err := new(swap).Invoke(t.Context(), runtimeapi.Request{}); !errors.Is(err, runtimeapi.ErrClosed) {
+	if _, err := newSwap().Invoke(t.Context(), runtimeapi.Request{}); !errors.Is(err, runtimeapi.ErrClosed) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAnOldBuildThatDoesNotEndIsEndedWithDev(t *testing.T) {
+	f := newFunction(t)
+	const hangs = `package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	lambda.Start(func(context.Context) (string, error) { time.Sleep(time.Hour); return "", nil })
+}
+`
+	f.write("main.go", hangs)
+	d := startDev(t, "--timeout", "-1s", f.dir)
+	d.await("ready")
+	d.await("watching")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan error, 1)
+	go func() {
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		gone <- err
+	}()
+	d.await("invoke.start")
+	f.edit("two", "")
+	d.await("live")
+	if _, body := d.get("/"); body != "two" {
+		t.Errorf("the new build answers %q", body)
+	}
+	begin := time.Now()
+	if code := d.stop(); code != exitOK || time.Since(begin) > 20*time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(begin))
+	}
+	<-gone
+	for pid := range d.pids {
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("process %d is still there: %v", pid, err)
+		}
 	}
 }
