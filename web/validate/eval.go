@@ -57,9 +57,12 @@ func (p *place) in(token string) *place { return &place{parent: p, token: token}
 // keywords are judged is Ajv's.
 type evaluation struct {
 	coerce bool
-	limit  int
-	out    []found
-	budget int // of steps
+	// thorough judges by all schemas of an anyOf, as jsonschema does, which will judge
+	// after us and has no budget.
+	thorough bool
+	limit    int
+	out      []found
+	budget   int // of steps
 
 	steps     int
 	base      int    // where the findings of the innermost trial begin
@@ -251,13 +254,19 @@ func (e *evaluation) anyOf(n *node, v any, p *place) any {
 	if n.anyOf == nil {
 		return v
 	}
-	mark := len(e.out)
+	mark, matched, result := len(e.out), false, v
 	for _, s := range n.anyOf {
 		trial := e.copied(v)
-		if e.try(func() { trial = e.schema(s, trial, p) }) {
-			e.out = e.out[:mark]
-			return trial
+		if e.try(func() { trial = e.schema(s, trial, p) }) && !matched {
+			matched, result = true, trial
 		}
+		if matched && !e.thorough {
+			break
+		}
+	}
+	if matched {
+		e.out = e.out[:mark]
+		return result
 	}
 	e.add(n, p, "anyOf", map[string]any{}, "must match a schema in anyOf")
 	return v

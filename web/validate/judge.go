@@ -31,14 +31,14 @@ func (s *Schema) Coerce(v any) (any, []Finding, error) {
 	return s.judge(v, true, "")
 }
 
-// judge evaluates, and has what passes confirmed by jsonschema, which knows all
-// keywords. root is where v stands.
+// judge evaluates. A schema with keywords that evaluation does not know is judged
+// by jsonschema as well, which decides. root is where v stands.
 func (s *Schema) judge(v any, coerce bool, root string) (any, []Finding, error) {
 	v, err := normal(v, s.options.MaxDepth)
 	if err != nil {
 		return nil, nil, err
 	}
-	e := evaluation{coerce: coerce, limit: s.options.MaxFindings, budget: budget(v)}
+	e := evaluation{coerce: coerce, thorough: s.beyond, limit: s.options.MaxFindings, budget: budget(v)}
 	v = e.schema(s.root, v, &place{root: root})
 	if e.exhausted {
 		return nil, nil, &BoundError{"the value takes too many steps to judge"}
@@ -47,7 +47,7 @@ func (s *Schema) judge(v any, coerce bool, root string) (any, []Finding, error) 
 	for _, f := range e.out[:min(len(e.out), s.options.MaxFindings)] {
 		findings = append(findings, f.finding())
 	}
-	if len(findings) > 0 && !s.beyond {
+	if !s.beyond {
 		return v, findings, nil
 	}
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](s.compiled.Validate(v)); ok {

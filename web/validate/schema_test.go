@@ -333,6 +333,8 @@ func TestBounds(t *testing.T) {
 		nest = []any2{nest}
 	}
 	refused("exponential", hard, nest)
+	beyond := compile(t, `{"$ref":"#/$defs/n","unevaluatedItems":true,"$defs":{"n":{"anyOf":[{"type":"array","items":{"$ref":"#/$defs/n"}},{"type":"array","items":{"$ref":"#/$defs/n"},"minItems":0}]}}}`)
+	refused("exponential for jsonschema", beyond, nest)
 	refused("a reference to itself", compile(t, `{"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}}`), 1)
 	small, err := Compile([]byte(`{"items":{"type":"string"}}`), Options{MaxDepth: 1, MaxFindings: 2})
 	if err != nil {
