@@ -237,6 +237,17 @@ func TestARESTAPITakesTheResourceFirst(t *testing.T) {
 	}
 }
 
+func TestADamagedBodyStillArrivesAndIsToldOf(t *testing.T) {
+	fn := &double{result: `{"statusCode":200}`}
+	w, warnings := send(frontdoor.RESTAPI{}, fn, request("POST", "/", "\xff", http.Header{"Content-Type": {"image/png"}}))
+	if w.Code != 200 || !strings.Contains(string(fn.event), "\"body\":\"\uFFFD\"") {
+		t.Errorf("%d %s", w.Code, fn.event)
+	}
+	if err := errors.Join(warnings...); !errors.Is(err, frontdoor.ErrLenient) || !strings.Contains(err.Error(), `Content-Type "image/png"`) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAnEdgeOptimisedAPIAddsCloudFront(t *testing.T) {
 	m := eventOf(t, frontdoor.RESTAPI{Edge: true}, request("GET", "/", "", nil), "")
 	for name, want := range map[string]string{"CloudFront-Viewer-Country": `"US"`, "CloudFront-Forwarded-Proto": `"http"`, "Via": `"1.1 local.cloudfront.net (CloudFront)"`} {
