@@ -130,7 +130,7 @@ func TestMembersAreThoseOfEncodingJSON(t *testing.T) {
 			hidden
 			private int   //nolint:unused // that is the test
 			Skip    int   `json:"-"`
-			Dash    int   `json:"-,"`
+			Dash    int   `json:"-,"` //nolint:staticcheck // the name is "-": that is the test
 			Named2  Named `json:"named"`
 		}{Named: &Named{}},
 		struct {
