@@ -99,8 +99,7 @@ func queryLists(raw string, decode func(string) string) (last map[string]string,
 	return last, all
 }
 
-// asSent does not decode. JSON can only carry UTF-8, and neither can a URL that
-// net/http has read hold much else.
+// asSent does not decode. What is not UTF-8 cannot stand in JSON.
 func asSent(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // lastOf keeps the last value of each.
@@ -114,8 +113,8 @@ func lastOf(lists map[string][]string) map[string]string {
 	return m
 }
 
-// lowered are the request's headers in lower case, without those that skip names.
-// Spellings of one name meet in one list.
+// lowered are the request's headers in lower case, but for those to skip. Two
+// spellings of one name meet in one list.
 func lowered(r *http.Request, skip func(lower string) bool) map[string][]string {
 	m := make(map[string][]string, len(r.Header)+6)
 	for name, values := range r.Header {

@@ -297,7 +297,7 @@ func (d RESTAPI) Refuse(w http.ResponseWriter, reason error, in Arrival) {
 	d.identify(w.Header(), in)
 	status, kind, text := http.StatusBadGateway, "InternalServerErrorException", "Internal server error"
 	switch {
-	case errors.Is(reason, ErrNoRoute) && d.Stage != "" && strings.Contains(reason.Error(), " is not under "):
+	case errors.Is(reason, errNoStage):
 		status, kind, text = http.StatusForbidden, "ForbiddenException", "Forbidden"
 	case errors.Is(reason, ErrNoRoute):
 		status, kind, text = http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token"

@@ -130,6 +130,9 @@ type place struct {
 	staged  bool   // the stage is the first segment of the path
 }
 
+// errNoStage is an [ErrNoRoute] that REST APIs answer in another way.
+var errNoStage = fmt.Errorf("%w of this API", ErrNoRoute)
+
 // strip takes the mapping, or the stage, off an escaped path.
 func (p place) strip(path string) (routed string, err error) {
 	prefix := ""
@@ -141,7 +144,7 @@ func (p place) strip(path string) (routed string, err error) {
 	}
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok || prefix != "" && rest != "" && rest[0] != '/' {
-		return "", fmt.Errorf("%w: %s is not under %s", ErrNoRoute, path, prefix)
+		return "", fmt.Errorf("%w: %s is not under %s", errNoStage, path, prefix)
 	}
 	if rest == "" {
 		rest = "/"

@@ -7,7 +7,7 @@
 // signature is too old. The commands here do the same three things locally, with
 // the function's own main and without a container, an account or a network.
 //
-//	middy dev ./pkg       build, run, rebuild on change; front door and Invoke API
+//	middy dev ./pkg       build, run, rebuild on change; front doors and Invoke API
 //	middy invoke          call a function that middy dev runs
 //	middy iam ./pkg       the least policy for what the function declares
 //	middy doctor          what on this machine would get in the way
