@@ -12,7 +12,7 @@
 // (Lambda delivers every request whole.)
 //
 // The parser is mime/multipart's: boundaries of RFC 2046, quoted or not; preamble and
-// epilogue are ignored. A multipart body inside a part is content like any other and
+// epilogue are ignored, lines end with CRLF. A multipart body inside a part is content like any other and
 // is not opened, so that it cannot nest. API Gateway must be told that
 // multipart/form-data is a binary media type, or it changes bytes that are not UTF-8
 // before any function sees them.
@@ -21,7 +21,8 @@
 // RFC 2046 is taken, where Middy answers 415 to quoted ones; the limits of fields,
 // field sizes and parts are answers, where Middy cuts without a word; a part without
 // a name, and what [Fields.Object] calls a conflict, are 422, where they end Middy's
-// process; and repeated names keep all their values in order.
+// process, as is a part that is no form-data, which Middy leaves out; and repeated
+// names keep all their values in order.
 package multipart
 
 import (

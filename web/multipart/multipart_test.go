@@ -240,9 +240,25 @@ func TestEveryBeginningOfAFormIsRefused(t *testing.T) {
 			t.Errorf("%q: got %d", whole[:i], w.Code)
 		}
 	}
-	for _, end := range []string{"", "\r\n", "\r\n\r\nepilogue", " \t"} {
+	for _, end := range []string{"", "\r\n", "\r\n\r\nepilogue", " \t", "\n", "\r\n--T\r\n", "epilogue", strings.Repeat("x", 40_000)} {
 		if w, r := send(Config{}, typeT, whole+end); w.Code != 200 || len(Form(r)) != 2 {
 			t.Errorf("with %q behind it: got %d", end, w.Code)
+		}
+	}
+}
+
+// The last boundary is found wherever the reads of a body part it.
+func TestTheLastBoundaryIsFoundAcrossReads(t *testing.T) {
+	for _, size := range []int{0, 1, 16<<10 - 80, 16<<10 - 70, 16<<10 - 64, 16<<10 - 60, 40_000} {
+		whole := file("b", "f", strings.Repeat("\r\n--T-", size/6)) + "--T--\nepilogue"
+		for name, from := range map[string]func(io.Reader) io.Reader{
+			"whole": func(r io.Reader) io.Reader { return r }, "halves": iotest.HalfReader, "bytes": iotest.OneByteReader, "data with its error": iotest.DataErrReader,
+		} {
+			cfg := Config{}.withDefaults()
+			fields, err := collect(newPartReader(&cfg, from(strings.NewReader(whole)), "T"))
+			if err != nil || len(fields) != 1 || len(fields[0].File.Content) != size/6*6 {
+				t.Errorf("%d bytes, %s: %v, %d fields", size, name, err, len(fields))
+			}
 		}
 	}
 }

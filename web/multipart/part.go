@@ -20,44 +20,85 @@ import (
 // A PartReader gives the parts of a body in order. It is not safe for concurrent
 // use.
 type PartReader struct {
-	cfg     *Config
-	body    *bufio.Reader
-	opening string // the first line of a body without a preamble
-	reader  *stdlib.Reader
+	cfg    *Config
+	body   *closed
+	reader *stdlib.Reader
 
 	parts, fields, files int
 	err                  error // the first one, which stays
 }
 
 func newPartReader(cfg *Config, body io.Reader, boundary string) *PartReader {
-	b := bufio.NewReader(&unending{from: body})
-	return &PartReader{cfg: cfg, body: b, opening: "--" + boundary, reader: stdlib.NewReader(b, boundary)}
+	b := &closed{from: bufio.NewReaderSize(body, 16<<10), end: []byte("\r\n--" + boundary + "--")}
+	return &PartReader{cfg: cfg, body: b, reader: stdlib.NewReader(b, boundary)}
 }
 
-// unending reads a body, a line end behind it, and then an error in place of io.EOF.
+// closed reads a body up to its last boundary, a line end behind it, and then an error
+// in place of io.EOF.
+//
 // mime/multipart returns io.EOF for the last boundary, and for a body that ends in the
 // headers of a part: whoever takes that for the end loses the rest of a form without
-// a word. The line end is for a last boundary that has none.
-type unending struct {
-	from io.Reader
-	tail int // bytes of the line end that are out
+// a word. And what stands directly behind the last boundary, where RFC 2046 wants a
+// line end, is an error to it, to others the ignored epilogue: some clients end a body
+// with LF.
+type closed struct {
+	from  *bufio.Reader
+	end   []byte // the last boundary with the line end before it
+	begun bool
+	left  int  // bytes that were searched and may go out
+	last  bool // they are the last
+	tail  int  // bytes of the line end that are out
 }
 
-func (u *unending) Read(p []byte) (int, error) {
-	if u.tail == 0 {
-		n, err := u.from.Read(p)
-		if err != io.EOF {
-			return n, err
-		}
-		if n > 0 {
-			return n, nil
+func (c *closed) Read(p []byte) (int, error) {
+	if c.left == 0 && !c.last {
+		if err := c.search(); err != nil {
+			return 0, err
 		}
 	}
-	n := copy(p, "\r\n"[u.tail:])
-	if u.tail += n; n == 0 && len(p) > 0 {
+	if c.left > 0 {
+		n, err := c.from.Read(p[:min(len(p), c.left)])
+		c.left -= n
+		return n, err
+	}
+	n := copy(p, "\r\n"[c.tail:])
+	if c.tail += n; n == 0 && len(p) > 0 {
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, nil
+}
+
+// search looks how far the body may go out.
+func (c *closed) search() error {
+	_, err := c.from.Peek(len(c.end))
+	buf, _ := c.from.Peek(c.from.Buffered())
+	found := c.find(buf)
+	c.begun = true
+	switch {
+	case found > 0:
+		c.left, c.last = found, true
+	case err == nil:
+		c.left = len(buf) - len(c.end) + 1 // the rest may be the beginning of it
+	case errors.Is(err, io.EOF):
+		c.left, c.last = len(buf), true
+	case len(buf) == 0:
+		return err
+	default:
+		c.left = len(buf) // and the error with the next search
+	}
+	return nil
+}
+
+// find returns how far the last boundary reaches, or 0 when it is not there. At the
+// very beginning it has no line end before it.
+func (c *closed) find(buf []byte) int {
+	if line := c.end[2:]; !c.begun && bytes.HasPrefix(buf, line) {
+		return len(line)
+	}
+	if i := bytes.Index(buf, c.end); i >= 0 {
+		return i + len(c.end)
+	}
+	return 0
 }
 
 // A Part is one part of a body while it is read. It is valid until the next call of
@@ -111,7 +152,7 @@ func (p *PartReader) next() (*Part, error) {
 	}
 	// Raw: mime/multipart would decode quoted-printable and hide that it did.
 	raw, err := p.reader.NextRawPart()
-	if err == io.EOF { //nolint:errorlint // behind the last boundary it comes as it is: see unending
+	if err == io.EOF { //nolint:errorlint // behind the last boundary it comes as it is: see closed
 		return nil, io.EOF
 	}
 	if err != nil {
@@ -143,11 +184,8 @@ func (p *PartReader) next() (*Part, error) {
 // body when the first boundary ends so: RFC 2046 section 5.1.1 wants CRLF, and a
 // filter in front of us sees other parts than we would.
 func (p *PartReader) begin() error {
-	first, err := p.body.Peek(len(p.opening) + 1)
-	if len(first) == 0 && err != nil {
-		return failure(err)
-	}
-	if string(first) == p.opening+"\n" {
+	opening := string(p.body.end[2:len(p.body.end)-2]) + "\n"
+	if first, _ := p.body.from.Peek(len(opening)); string(first) == opening {
 		return malformed("its lines end with LF instead of CRLF", nil)
 	}
 	return nil
