@@ -98,6 +98,32 @@ func TestTheHandlerIsNotStartedWithoutTime(t *testing.T) {
 	}
 }
 
+func TestTheLeastTime(t *testing.T) {
+	for _, c := range []struct {
+		rule    string
+		cfg     Config
+		timeout time.Duration
+		started bool
+	}{
+		{"exactly the reserve", Config{}, 500 * time.Millisecond, false},
+		{"a nanosecond more", Config{}, 500*time.Millisecond + 1, true},
+		{"a limit of a nanosecond", Config{Timeout: 1}, 0, true},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				started := false
+				w, _ := call(t, c.cfg, c.timeout, func(_ http.ResponseWriter, r *http.Request) {
+					started = true
+					<-r.Context().Done()
+				})
+				if w.Code != 503 || started != c.started {
+					t.Errorf("got %d, started %v", w.Code, started)
+				}
+			})
+		})
+	}
+}
+
 func TestWithoutADeadlineNoGoroutineIsStarted(t *testing.T) {
 	before := runtime.NumGoroutine()
 	inside := 0
@@ -410,12 +436,17 @@ func TestValidate(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		"zero":             {Config{}, ""},
-		"no reserve":       {Config{Reserve: -1, Grace: -1}, ""},
-		"a grace in it":    {Config{Reserve: time.Second, Grace: time.Second}, ""},
-		"a negative limit": {Config{Timeout: -1}, "deadline: Timeout is -1ns; leave it 0 for none"},
-		"a status":         {Config{Status: 404}, "deadline: Status is 404; it answers for the server and must be from 500 to 599"},
-		"a long grace":     {Config{Grace: time.Second}, "deadline: Grace is 1s; it must not be longer than Reserve, 500ms"},
+		"zero":               {Config{}, ""},
+		"no reserve":         {Config{Reserve: -1, Grace: -1}, ""},
+		"a grace in it":      {Config{Reserve: time.Second, Grace: time.Second}, ""},
+		"a negative limit":   {Config{Timeout: -1}, "deadline: Timeout is -1ns; leave it 0 for none"},
+		"the lowest status":  {Config{Status: 500}, ""},
+		"the highest status": {Config{Status: 599}, ""},
+		"too low a status":   {Config{Status: 499}, "deadline: Status is 499; it answers for the server and must be from 500 to 599"},
+		"too high a status":  {Config{Status: 600}, "deadline: Status is 600; it answers for the server and must be from 500 to 599"},
+		"no time for grace":  {Config{Reserve: -1, Grace: 1}, "deadline: Grace is 1ns; it must not be longer than Reserve, -1ns"},
+		"a status":           {Config{Status: 404}, "deadline: Status is 404; it answers for the server and must be from 500 to 599"},
+		"a long grace":       {Config{Grace: time.Second}, "deadline: Grace is 1s; it must not be longer than Reserve, 500ms"},
 	} {
 		err := c.cfg.Validate()
 		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
