@@ -671,6 +671,71 @@ func TestInformationalResponsesComeFirst(t *testing.T) {
 	}
 }
 
+// 64 KiB are held back, to the byte, and a write that goes beyond is whole for who wrote.
+func TestHowMuchIsHeldBack(t *testing.T) {
+	for name, write := range map[string]func(w io.Writer, s string) (int, error){
+		"Write":       func(w io.Writer, s string) (int, error) { return w.Write([]byte(s)) },
+		"WriteString": io.WriteString,
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		body := strings.Repeat("0123456789abcde\n", 1<<13) // twice as much
+		compress.New(compress.Config{})(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+			out.Header().Set("Content-Type", "text/plain")
+			for _, part := range []struct {
+				from, to int
+				sent     bool
+			}{{0, 1, false}, {1, 65_536, false}, {65_536, 65_537, true}, {65_537, len(body), true}} {
+				n, err := write(out, body[part.from:part.to])
+				if n != part.to-part.from || err != nil || (w.Body.Len() > 0) != part.sent {
+					t.Errorf("%s, bytes %d to %d: %d, %v; sent: %d", name, part.from, part.to, n, err, w.Body.Len())
+				}
+			}
+		})).ServeHTTP(w, r)
+		if got := decode(t, "gzip", w.Body.Bytes()); string(got) != body {
+			t.Errorf("%s: %d bytes came", name, len(got))
+		}
+
+		w = httptest.NewRecorder()
+		compress.New(compress.Config{})(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+			out.Header().Set("Content-Type", "text/plain")
+			if n, err := write(out, body); n != len(body) || err != nil { // at once
+				t.Errorf("%s: %d, %v", name, n, err)
+			}
+		})).ServeHTTP(w, r)
+		if got := decode(t, "gzip", w.Body.Bytes()); string(got) != body {
+			t.Errorf("%s at once: %d bytes came", name, len(got))
+		}
+	}
+}
+
+func TestETagsThatAreNone(t *testing.T) {
+	for tag, want := range map[string]string{`""`: `"-gzip"`, `"`: `"`, `x"`: `x"`, `"x"`: `"x-gzip"`, "": ""} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		compress.New(compress.Config{ETag: compress.SuffixETag})(sends(200, long, "ETag", tag)).ServeHTTP(w, r)
+		if got := w.Header().Get("ETag"); got != want || w.Header().Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s became %s", tag, got)
+		}
+	}
+}
+
+func TestEveryLevelThatExists(t *testing.T) {
+	for level := -2; level <= 9; level++ {
+		for _, e := range []compress.Encoding{compress.Gzip(level), compress.Deflate(level)} {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("Accept-Encoding", e.Name())
+			compress.New(compress.Config{Encodings: []compress.Encoding{e}})(sends(200, long)).ServeHTTP(w, r)
+			if got := decode(t, w.Header().Get("Content-Encoding"), w.Body.Bytes()); string(got) != long || w.Body.Len() >= len(long) {
+				t.Errorf("%s %d: %d bytes as %d", e.Name(), level, len(got), w.Body.Len())
+			}
+		}
+	}
+}
+
 func TestTrailersStayTrailers(t *testing.T) {
 	server := httptest.NewServer(compress.New(compress.Config{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
