@@ -36,7 +36,7 @@
 //
 // # The life of a sandbox
 //
-// No goroutine is started. A key set is fetched within the request that needs it
+// No goroutine outlives its request. A key set is fetched within the request that needs it
 // and within its context, one fetch at a time for each issuer; nothing crosses a
 // freeze, and no idle connection is kept. Ages go by the wall clock. To have the
 // key sets before the first request, call [Verifier.Prefetch] at cold start.
@@ -61,10 +61,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gomiddy/middy/web"
@@ -212,6 +214,9 @@ func (c Config) Validate() error {
 	}
 	c.checkAlgorithms(c.Algorithms, "Algorithms", add)
 	for name, i := range c.Issuers {
+		if name == "" {
+			add("Issuers has an entry without a name: its key is the iss of the tokens")
+		}
 		c.checkAlgorithms(i.Algorithms, fmt.Sprintf("Issuers[%q].Algorithms", name), add)
 		if err := c.checkURL(i.JWKS); err != nil {
 			add("Issuers[%q].JWKS: %w", name, err)
@@ -325,16 +330,16 @@ type issuer struct {
 	keys                 *keySet
 }
 
-// Prefetch fetches the key sets of all issuers, one after another. An error does
-// no harm: the set is fetched when a token needs it. Call it at cold start, so
-// that the first request does not wait.
+// Prefetch fetches the key sets of all issuers at the same time, and returns when
+// all have come or failed. Call it at cold start, so that the first request does
+// not wait. An error does no harm: the set is fetched when a token needs it.
 func (v *Verifier) Prefetch(ctx context.Context) error {
-	var errs []error
-	for _, i := range v.issuers {
-		if _, err := i.keys.get(ctx, nil); err != nil {
-			errs = append(errs, err)
-		}
+	var wg sync.WaitGroup
+	errs := make([]error, len(v.issuers))
+	for i, name := range slices.Sorted(maps.Keys(v.issuers)) {
+		wg.Go(func() { _, errs[i] = v.issuers[name].keys.get(ctx, nil) })
 	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 

@@ -603,6 +603,7 @@ func TestValidate(t *testing.T) {
 		{Config{Algorithms: []string{"RS256", "HS256"}, Secret: s}, "a Secret goes with"},
 		{Config{Algorithms: []string{"RS256", "HS256"}, PublicKey: p}, "never a public key"},
 		{Config{Algorithms: []string{"HS256"}, Issuers: issuers}, "never a public key"},
+		{Config{Algorithms: rs, Issuers: map[string]Issuer{"": {JWKS: "https://a/jwks"}}}, "without a name"},
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {}}}, "JWKS"},
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {JWKS: "http://a/jwks"}}}, "not https"},
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {JWKS: "http://127.0.0.1/jwks"}}}, "not https"},

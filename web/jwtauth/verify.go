@@ -72,7 +72,7 @@ func (j *judgement) keys(ctx context.Context, t *jwt.Token) (any, error) {
 	}
 	iss, _ := j.claims.set["iss"].(string)
 	issuer, ok := j.v.issuers[iss]
-	if !ok || iss == "" {
+	if !ok { // also without iss: no issuer is called ""
 		return nil, &TokenError{Reason: "Unknown issuer"}
 	}
 	j.rules = rules{issuer: []string{iss}, audience: issuer.audience}
