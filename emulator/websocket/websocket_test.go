@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -663,6 +664,73 @@ func TestCloseSaysGoodbye(t *testing.T) {
 	}
 	if _, resp, err := s.dial(t, "/", nil); err == nil || resp.StatusCode != 503 {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestAPlaceIsFreeAgainAfterGoodbye(t *testing.T) {
+	fn := newFunction(nil)
+	s := serve(t, websocket.Config{Function: fn, MaxConnections: 1})
+	for range 3 {
+		c, resp, err := s.dial(t, "/", nil)
+		for err != nil && resp != nil && resp.StatusCode == 429 { // the answer of $disconnect is on its way
+			c, resp, err = s.dial(t, "/", nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fn.next(t)
+		if err := c.Close(client.StatusNormalClosure, ""); err != nil {
+			t.Error(err)
+		}
+		if fn.next(t); len(s.api.Connections()) > 0 {
+			t.Error("still connected during $disconnect")
+		}
+	}
+}
+
+func TestCloseDuringAHandshakeSaysGoodbyeAfterIt(t *testing.T) {
+	fn := newFunction(nil)
+	asked, release := make(chan bool), make(chan bool)
+	var later atomic.Bool
+	fn.handle = func(_ context.Context, e request) (*runtimeapi.Response, error) {
+		status := 200
+		if e.RequestContext.EventType == "CONNECT" {
+			if later.Swap(true) {
+				status = 401
+			} else {
+				asked <- true
+				<-release
+			}
+		}
+		return &runtimeapi.Response{Payload: fmt.Appendf(nil, `{"statusCode":%d}`, status)}, nil
+	}
+	s := serve(t, websocket.Config{Function: fn})
+	read := make(chan error, 1)
+	go func() {
+		c, _, err := client.Dial(context.Background(), s.url, &client.DialOptions{HTTPClient: s.http})
+		if err == nil {
+			defer c.CloseNow()
+			_, _, err = c.Read(context.Background())
+		}
+		read <- err
+	}()
+	<-asked
+	closed := make(chan error, 1)
+	go func() { closed <- s.api.Close(context.Background()) }()
+	for status := 0; status != 503; { // until Close has begun
+		w := httptest.NewRecorder()
+		s.api.ServeHTTP(w, handshake("http://localhost/"))
+		status = w.Code
+		for len(fn.events) > 0 {
+			<-fn.events
+		}
+	}
+	close(release)
+	if err := <-read; client.CloseStatus(err) != client.StatusGoingAway {
+		t.Errorf("the client hears %v", err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }
 
