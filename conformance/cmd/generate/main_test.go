@@ -35,11 +35,3 @@ func TestStoredCasesAreThoseOfTheSeed(t *testing.T) {
 		}
 	}
 }
-
-func TestTheSameSeedMakesTheSameCases(t *testing.T) {
-	for _, name := range slices.Sorted(maps.Keys(packages)) {
-		if !slices.EqualFunc(generated(name), generated(name), same) {
-			t.Errorf("%s differs from one run to the next", name)
-		}
-	}
-}
