@@ -1,8 +1,10 @@
 package partial
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gomiddy/middy/web/internal/jsontoken"
 )
@@ -107,11 +109,16 @@ func (m *mask) add(e entry) {
 	m.entries = append(m.entries, e)
 }
 
-// find returns the entries for a name, the one that counts first, and the one that
-// counts when the first selects nothing.
-func (m *mask) find(name string) (first, second *entry) {
+// find returns the entries for a member's name as it stands in the document, with
+// its quotes: the one that counts first, and the one that counts when the first
+// selects nothing.
+func (m *mask) find(quoted []byte) (first, second *entry) {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 || !utf8.Valid(name) {
+		name = []byte(jsontoken.Unquote(quoted))
+	}
 	for i := range m.entries {
-		if e := &m.entries[i]; e.any || e.name == name {
+		if e := &m.entries[i]; e.any || e.name == string(name) {
 			first, second = e, first
 		}
 	}
@@ -241,31 +248,33 @@ func (f *filter) member(key jsontoken.Token, m *mask) error {
 	if err != nil {
 		return err
 	}
-	first, second := m.find(jsontoken.Unquote(f.src[key.Start:key.End]))
+	first, second := m.find(f.src[key.Start:key.End])
 	if first == nil {
 		return f.whole(tok, func(jsontoken.Token) {})
 	}
-	before := f.here()
-	f.write(key)
-	retry, outside := *f.s, f.s
-	selected, err := f.value(tok, first.sub)
-	if err != nil {
+	if second == nil {
+		_, err := f.choose(key, tok, first)
 		return err
 	}
-	if !selected {
-		f.undo(before)
+	retry, outside := *f.s, f.s
+	if selected, err := f.choose(key, tok, first); err != nil || selected {
+		return err
 	}
-	if selected || second == nil {
-		return nil
-	}
-	f.write(key)
 	f.s = &retry
-	selected, err = f.value(tok, second.sub)
-	if !selected {
-		f.undo(before)
-	}
+	_, err = f.choose(key, tok, second)
 	f.s = outside
 	return err
+}
+
+// choose copies a member with what e selects of its value, if that is anything.
+func (f *filter) choose(key, tok jsontoken.Token, e *entry) (selected bool, err error) {
+	before := f.here()
+	f.write(key)
+	selected, err = f.value(tok, e.sub)
+	if !selected {
+		f.undo(before)
+	}
+	return selected, err
 }
 
 // array selects of every element. One that is not empty and of which nothing is

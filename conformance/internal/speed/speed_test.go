@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,17 +35,19 @@ func function(tb testing.TB, dir string, command ...string) *runtimeapi.Function
 	return f
 }
 
-func ours(tb testing.TB) *runtimeapi.Function {
+// ourCommand builds our stack.
+func ourCommand(tb testing.TB) []string {
 	tb.Helper()
 	bin := filepath.Join(tb.TempDir(), "stack")
 	build := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", bin, "./testdata/stack")
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, out)
 	}
-	return function(tb, "", bin)
+	return []string{bin}
 }
 
-func middys(tb testing.TB) *runtimeapi.Function {
+// middyCommand installs Middy's.
+func middyCommand(tb testing.TB) (dir string, command []string) {
 	tb.Helper()
 	m, err := node.Install(context.Background())
 	if errors.Is(err, node.ErrUnavailable) {
@@ -56,11 +60,11 @@ func middys(tb testing.TB) *runtimeapi.Function {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	dir, command, err := m.Script("stack.mjs", source)
+	dir, command, err = m.Script("stack.mjs", source)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return function(tb, dir, command...)
+	return dir, command
 }
 
 // answer is a response as far as both must agree on it.
@@ -84,7 +88,8 @@ func answer(tb testing.TB, f *runtimeapi.Function) (status int, encoding string)
 // BenchmarkTenMiddlewares is a whole invocation of a real process: the emulator's
 // Runtime API, the event's decoding, ten middlewares on the way in and out, gzip.
 func BenchmarkTenMiddlewares(b *testing.B) {
-	us, peer := ours(b), middys(b)
+	dir, command := middyCommand(b)
+	us, peer := function(b, "", ourCommand(b)...), function(b, dir, command...)
 	for _, f := range []*runtimeapi.Function{us, peer} {
 		if status, encoding := answer(b, f); status != 200 || encoding != "gzip" {
 			b.Fatal(status, encoding)
@@ -110,5 +115,35 @@ func BenchmarkTenMiddlewares(b *testing.B) {
 	b.ReportMetric(float64(u[len(u)/2].Microseconds()), "µs-p50/us")
 	b.ReportMetric(float64(p[len(p)/2].Microseconds()), "µs-p50/middy")
 	b.ReportMetric(float64(p[len(p)/2])/float64(u[len(u)/2]), "x-faster")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkTenMiddlewaresAlone is the event's decoding, the ten middlewares and
+// the response's encoding, without the Runtime API, whose two requests cost more
+// than all of it.
+func BenchmarkTenMiddlewaresAlone(b *testing.B) {
+	dir, theirs := middyCommand(b)
+	ours := ourCommand(b)
+	alone := func(dir string, command []string) float64 {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "TURNS=20000", "EVENT="+event)
+		out, err := cmd.Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		ns, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return ns
+	}
+	var us, peer float64
+	n := 0
+	for b.Loop() {
+		us, peer, n = us+alone("", ours), peer+alone(dir, theirs), n+1
+	}
+	b.ReportMetric(us/float64(n)/1000, "µs/us")
+	b.ReportMetric(peer/float64(n)/1000, "µs/middy")
+	b.ReportMetric(peer/us, "x-faster")
 	b.ReportMetric(0, "ns/op")
 }

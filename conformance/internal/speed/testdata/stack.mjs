@@ -33,6 +33,20 @@ const handler = middy(async (event) => ({
   .use(urlencodePathParser())
   .use(errorHandler())
 
+if (process.env.TURNS) { // the layers alone, without Lambda around them
+  const turns = Number(process.env.TURNS)
+  const run = async (n) => {
+    const begin = process.hrtime.bigint()
+    for (let i = 0; i < n; i++) {
+      JSON.stringify(await handler(JSON.parse(process.env.EVENT), { getRemainingTimeInMillis: () => 3000 }))
+    }
+    return process.hrtime.bigint() - begin
+  }
+  await run(turns / 4) // warm
+  console.log(String(await run(turns) / BigInt(turns)))
+  process.exit(0)
+}
+
 const runtime = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime`
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
 

@@ -3,12 +3,19 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"log"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/gomiddy/middy"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/compress"
+	"github.com/gomiddy/middy/web/compress/deflate"
 	"github.com/gomiddy/middy/web/cors"
 	"github.com/gomiddy/middy/web/headers"
 	"github.com/gomiddy/middy/web/jsonbody"
@@ -39,13 +46,38 @@ func main() {
 		problem.New(problem.Config{}),
 		serialize.New(serialize.Config{}),
 		partial.New(partial.Config{}),
-		compress.New(compress.Config{Encodings: []compress.Encoding{compress.Gzip(0)}}),
+		compress.New(compress.Config{Encodings: []compress.Encoding{deflate.Gzip(0)}}),
 		secure.New(secure.Config{}),
 		cors.New(cors.Config{Origins: []string{"https://shop.example.com"}}),
 	} {
 		h = layer(h)
 	}
+	if turns, err := strconv.Atoi(os.Getenv("TURNS")); err == nil {
+		inProcess(h, turns)
+		return
+	}
 	middy.Start(web.Handler(h))
+}
+
+// inProcess runs the event in EVENT through the layers, without Lambda around
+// them, and prints the nanoseconds of one turn.
+func inProcess(h http.Handler, turns int) {
+	f, err := middy.New(web.Handler(h))
+	if err != nil {
+		log.Fatal(err)
+	}
+	event := []byte(os.Getenv("EVENT"))
+	run := func(n int) time.Duration {
+		begin := time.Now()
+		for range n {
+			if _, err := f.Invoke(context.Background(), event); err != nil {
+				log.Fatal(err)
+			}
+		}
+		return time.Since(begin)
+	}
+	run(turns / 4) // warm
+	fmt.Println(run(turns).Nanoseconds() / int64(turns))
 }
 
 type item struct {
