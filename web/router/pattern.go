@@ -71,6 +71,9 @@ func parse(pattern, prefix string, strictSlash bool) (*route, error) {
 		return nil, fmt.Errorf("router: %q: %w", pattern, err)
 	}
 	rt.name = rt.format(func(_ int, s segment) string { return s.text }, true)
+	if rt.method != "" {
+		rt.name = rt.method + " " + rt.name
+	}
 	return rt, nil
 }
 
@@ -133,12 +136,9 @@ func (rt *route) greedy() bool {
 	return len(rt.segments) > 0 && rt.segments[len(rt.segments)-1].greedy
 }
 
-// format writes the route as ServeMux writes patterns.
+// format writes the path as ServeMux writes patterns.
 func (rt *route) format(name func(i int, s segment) string, suffixes bool) string {
 	var b strings.Builder
-	if rt.method != "" {
-		b.WriteString(rt.method + " ")
-	}
 	for i, s := range rt.segments {
 		b.WriteByte('/')
 		switch {

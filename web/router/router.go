@@ -12,10 +12,13 @@
 //	rt.With(auth).HandleFunc("POST /orders", createOrder)
 //	rt.HandleFunc("ANY /files/{key+}", files)
 //
-// Of all routes that match, the most specific one counts, whatever the order in which
-// they were registered: /orders/new before /orders/{id} before /{proxy+}, and GET
-// before ANY. Two routes of which neither is more specific do not depend on their order
-// either: registering the second one panics, and names both.
+// Of all routes that match, the one with the most specific path counts, whatever the
+// order in which they were registered: /orders/new before /orders/{id} before
+// /{proxy+}, as in ServeMux and API Gateway; and for one path GET before ANY. So what
+// is static beats what is dynamic, as in Middy. Two paths of which neither is more
+// specific, such as /a/{x} and /{y}/b, do not depend on their order either: registering
+// the second one panics, and names both. Other than in ServeMux, paths are compared for
+// each method apart: ANY /health and GET /{proxy+} get along.
 //
 // A pattern is "METHOD /path", or a path for every method; ANY says that too. Segments
 // are text, {name}, {name}.suffix, or at the end {name+} (as in API Gateway, or
@@ -204,27 +207,4 @@ func (t *table) miss(w http.ResponseWriter, r *http.Request, in prepared) {
 			Header: http.Header{"Allow": {strings.Join(allowed, ", ")}},
 		})
 	}
-}
-
-// allowed are the methods that a path has routes for, sorted.
-func (t *table) allowed(in prepared) []string {
-	var allowed []string
-	for _, method := range t.methods {
-		asked := *in.r
-		asked.Method = method
-		if _, ok := t.find(&asked); ok {
-			allowed = append(allowed, method)
-		}
-	}
-	if len(allowed) == 0 {
-		return nil
-	}
-	if slices.Contains(allowed, http.MethodGet) {
-		allowed = append(allowed, http.MethodHead)
-	}
-	if t.cfg.AutoOptions {
-		allowed = append(allowed, http.MethodOptions)
-	}
-	slices.Sort(allowed)
-	return slices.Compact(allowed)
 }

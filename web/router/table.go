@@ -13,30 +13,57 @@ import (
 	"github.com/gomiddy/middy/web"
 )
 
-// A table is the routes of a Router, in a ServeMux.
+// A table is the routes of a Router: for each method a ServeMux over paths.
+//
+// One ServeMux with methods in its patterns would refuse ANY /health beside GET
+// /{proxy+}, since of these one is more specific by its path and the other by its
+// method. Here, as in API Gateway, the path decides, and then the method.
 type table struct {
 	cfg     Config
-	mux     *http.ServeMux
-	plain   *http.ServeMux // the routes without suffixes, for when a suffix does not fit
-	slots   map[string]*slot
 	routes  []*route
-	methods []string // that routes name, sorted
+	methods map[string]*paths // "" for methods that no route names
+}
+
+// paths are the routes that one method can reach.
+type paths struct {
+	mux   *http.ServeMux
+	plain *http.ServeMux // those without suffixes, for when a suffix does not fit
+	slots map[string]*slot
+}
+
+func newPaths() *paths {
+	return &paths{mux: http.NewServeMux(), plain: http.NewServeMux(), slots: map[string]*slot{}}
 }
 
 func newTable(cfg Config) *table {
-	return &table{cfg: cfg, mux: http.NewServeMux(), plain: http.NewServeMux(), slots: map[string]*slot{}}
+	return &table{cfg: cfg, methods: map[string]*paths{"": newPaths()}}
 }
 
-// A slot is what is registered in the ServeMux: all routes that look alike to it.
-// They differ in suffixes behind wildcards. It is no handler that serves: it tells the
-// finder what was found.
+// A slot is what is registered in a ServeMux: all routes that look alike to it. It is
+// no handler that serves: it tells the finder what was found.
 type slot struct {
 	pattern string
 	names   []string // the ServeMux's names for the wildcards
-	routes  []*route // longer suffixes first
-	implied bool     // the only route is one with {name+}, for the path without the rest
-	plain   bool     // also in table.plain
+	entries []entry  // longer suffixes first
+	plain   bool     // also in paths.plain
 }
+
+// An entry is a route in a slot. Those of one slot differ in suffixes.
+type entry struct {
+	*route
+	suffixes string
+	rank     rank
+}
+
+// A rank decides between routes for the same paths; see [paths.insert].
+type rank int
+
+const (
+	anyMethod  rank = iota // ANY
+	getForHead             // GET, for a HEAD request
+	ownMethod
+	ownPath rank = 10 // and not the path without the rest of a {name+}
+)
 
 // add registers a route.
 func (t *table) add(pattern, prefix string, h, given http.Handler, at place) error {
@@ -45,31 +72,73 @@ func (t *table) add(pattern, prefix string, h, given http.Handler, at place) err
 		return err
 	}
 	rt.handler, rt.given, rt.at = h, given, at
-	if err := t.insert(rt, rt, false); err != nil {
-		return err
+	for _, method := range rt.reaches() {
+		if err := t.learn(method); err != nil {
+			return err
+		}
 	}
-	if rt.greedy() {
-		bare := *rt
-		bare.segments = rt.segments[:len(rt.segments)-1]
-		if err := t.insert(&bare, rt, true); err != nil {
+	for _, method := range slices.Sorted(maps.Keys(t.methods)) {
+		if err := t.methods[method].add(rt, method); err != nil {
 			return err
 		}
 	}
 	t.routes = append(t.routes, rt)
-	if rt.method != "" && !slices.Contains(t.methods, rt.method) {
-		t.methods = append(t.methods, rt.method)
-		slices.Sort(t.methods)
+	return nil
+}
+
+// reaches are the methods that the route names.
+func (rt *route) reaches() []string {
+	if rt.method == http.MethodGet {
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return []string{rt.method}
+}
+
+// learn makes the paths of a method that no route had named before.
+func (t *table) learn(method string) error {
+	if t.methods[method] != nil {
+		return nil
+	}
+	p := newPaths()
+	t.methods[method] = p
+	for _, rt := range t.routes {
+		if err := p.add(rt, method); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// add registers a route, if the method can reach it.
+func (p *paths) add(rt *route, method string) error {
+	r := ownMethod
+	switch {
+	case rt.method == method:
+	case rt.method == "":
+		r = anyMethod
+	case rt.method == http.MethodGet && method == http.MethodHead:
+		r = getForHead
+	default:
+		return nil
+	}
+	if err := p.insert(rt, rt, ownPath+r); err != nil {
+		return err
+	}
+	if !rt.greedy() {
+		return nil
+	}
+	bare := *rt
+	bare.segments = rt.segments[:len(rt.segments)-1]
+	return p.insert(&bare, rt, r)
+}
+
 // insert puts a route into the slot of a shape: its own, or, for one that takes the
 // rest of the path, that of the path without a rest.
-func (t *table) insert(shape, rt *route, implied bool) error {
+func (p *paths) insert(shape, rt *route, r rank) error {
 	key := shape.format(func(int, segment) string { return "" }, false)
-	s := t.slots[key]
+	s := p.slots[key]
 	if s == nil {
-		s = &slot{implied: implied, routes: []*route{rt}}
+		s = &slot{}
 		s.pattern = shape.format(func(i int, g segment) string {
 			name := muxName(i, g.text)
 			s.names = append(s.names, name)
@@ -78,18 +147,19 @@ func (t *table) insert(shape, rt *route, implied bool) error {
 		if len(shape.segments) == 0 || shape.slash {
 			s.pattern += "{$}"
 		}
-		if err := t.handle(t.mux, s, rt); err != nil {
+		if err := p.handle(p.mux, s, rt); err != nil {
 			return err
 		}
-		t.slots[key] = s
-	} else if err := s.join(rt, implied); err != nil {
+		p.slots[key] = s
+	}
+	if err := s.join(entry{rt, shape.suffixes(), r}); err != nil {
 		return err
 	}
-	if !shape.suffixed() && !s.plain {
-		s.plain = true
-		return t.handle(t.plain, s, rt)
+	if shape.suffixed() || s.plain {
+		return nil
 	}
-	return nil
+	s.plain = true
+	return p.handle(p.plain, s, rt)
 }
 
 // muxName is a wildcard's name in the ServeMux, which wants an identifier.
@@ -102,40 +172,41 @@ func muxName(i int, name string) string {
 
 func notInIdentifier(r rune) bool { return r == '-' || r == '.' || r == ':' }
 
-// join adds a route that looks to ServeMux like those that are there.
-func (s *slot) join(rt *route, implied bool) error {
-	switch {
-	case implied && !s.implied:
-		return nil // a route of its own counts more
-	case s.implied && !implied:
-		s.routes, s.implied = []*route{rt}, false
+// join adds a route that looks to ServeMux like those that are there. Of two for the
+// same paths the one with the higher rank stays.
+func (s *slot) join(e entry) error {
+	for i, have := range s.entries {
+		if have.suffixes != e.suffixes {
+			continue
+		}
+		if have.rank == e.rank {
+			return fmt.Errorf("router: %s (%s) is there already: %s (%s)", e.name, e.at, have.name, have.at)
+		}
+		if have.rank < e.rank {
+			s.entries[i] = e
+		}
 		return nil
 	}
-	for _, have := range s.routes {
-		if have.suffixes() == rt.suffixes() {
-			return fmt.Errorf("router: %s (%s) is there already: %s (%s)", rt.name, rt.at, have.name, have.at)
-		}
-	}
-	s.routes = append(s.routes, rt)
-	slices.SortStableFunc(s.routes, func(a, b *route) int { return cmp.Compare(len(b.suffixes()), len(a.suffixes())) })
+	s.entries = append(s.entries, e)
+	slices.SortStableFunc(s.entries, func(a, b entry) int { return cmp.Compare(len(b.suffixes), len(a.suffixes)) })
 	return nil
 }
 
 // handle registers a slot, and names both routes when ServeMux cannot tell them apart.
-func (t *table) handle(mux *http.ServeMux, s *slot, rt *route) (err error) {
+func (p *paths) handle(mux *http.ServeMux, s *slot, rt *route) (err error) {
 	defer func() {
 		if refusal := recover(); refusal != nil {
-			err = t.conflict(s, rt, refusal)
+			err = p.conflict(s, rt, refusal)
 		}
 	}()
 	mux.Handle(s.pattern, s)
 	return nil
 }
 
-func (t *table) conflict(s *slot, rt *route, refusal any) error {
-	for _, key := range slices.Sorted(maps.Keys(t.slots)) {
-		if have := t.slots[key]; conflicts(have.pattern, s.pattern) {
-			other := have.routes[0]
+func (p *paths) conflict(s *slot, rt *route, refusal any) error {
+	for _, key := range slices.Sorted(maps.Keys(p.slots)) {
+		if have := p.slots[key]; conflicts(have.pattern, s.pattern) {
+			other := have.entries[0]
 			return fmt.Errorf("router: %s (%s) and %s (%s) match the same requests, and neither is more specific", rt.name, rt.at, other.name, other.at)
 		}
 	}
@@ -249,20 +320,45 @@ func (*finder) Write(p []byte) (int, error) { return len(p), nil }
 func (*finder) WriteHeader(int)             {}
 
 func (t *table) find(r *http.Request) (finding, bool) {
+	p := t.methods[r.Method]
+	if p == nil {
+		p = t.methods[""]
+	}
+	return p.find(r)
+}
+
+func (p *paths) find(r *http.Request) (finding, bool) {
 	var f finder
-	t.mux.ServeHTTP(&f, r)
+	p.mux.ServeHTTP(&f, r)
 	if !f.found && f.suffix {
-		t.plain.ServeHTTP(&f, r)
+		p.plain.ServeHTTP(&f, r)
 	}
 	return f.finding, f.found
+}
+
+// allowed are the methods that a path has routes for, sorted. There is none for all
+// of them, or it would have been found.
+func (t *table) allowed(in prepared) []string {
+	var allowed []string
+	for _, method := range slices.Sorted(maps.Keys(t.methods)) {
+		asked := *in.r
+		if _, ok := t.methods[method].find(&asked); ok {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 && t.cfg.AutoOptions && !slices.Contains(allowed, http.MethodOptions) {
+		allowed = append(allowed, http.MethodOptions)
+		slices.Sort(allowed)
+	}
+	return allowed
 }
 
 // ServeHTTP tells the finder.
 func (s *slot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := w.(*finder)
-	for _, rt := range s.routes {
-		if values, ok := s.fits(rt, r); ok {
-			f.finding, f.found = finding{rt, values}, true
+	for _, e := range s.entries {
+		if values, ok := s.fits(e.route, r); ok {
+			f.finding, f.found = finding{e.route, values}, true
 			return
 		}
 	}
