@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -109,9 +108,6 @@ func special(key string, arg any) (any, bool) {
 	case "$regexp":
 		s, _ := arg.(string)
 		return Regexp(s), true
-	case "$seconds":
-		n, _ := expand(arg).(float64)
-		return float64(time.Now().Unix()) + n, true
 	}
 	return nil, false
 }

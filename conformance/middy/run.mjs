@@ -52,7 +52,6 @@ const special = {
   $b64json: (v) => b64(JSON.stringify(decode(v))),
   $function: (v) => functions[v](),
   $regexp: (v) => new RegExp(v),
-  $seconds: (v) => Math.floor(Date.now() / 1000) + v,
 };
 function decode(v) {
   if (Array.isArray(v)) return v.map(decode);

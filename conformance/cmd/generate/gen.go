@@ -223,6 +223,3 @@ func repeat(s string, n int) object { return object{"$repeat": list{s, n}} }
 
 // hostile are names that mean something to JavaScript objects.
 var hostile = []string{"__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "valueOf"}
-
-// words are text in several scripts and lengths.
-var words = []string{"", "a", "hello", "héllo wörld", "日本語", "emoji 🙂", "tab\there", "quote\"s", "back\\slash", "a&b=c", "100%", "+plus+", "new\nline", "\u0000nul", "ﬃ ligature", "Ω≈ç√"}

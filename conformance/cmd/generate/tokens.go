@@ -262,12 +262,11 @@ func paseto(g *gen) {
 }
 
 func x402(g *gen) {
-	pay := func(o object, more object) object {
+	pay := func(more object) object {
 		accepted := object{"scheme": "exact", "network": "eip155:8453", "amount": "5", "asset": "a", "payTo": "p", "maxTimeoutSeconds": 60}
 		for k, v := range more {
 			accepted[k] = v
 		}
-		_ = o
 		return object{"$b64json": object{"x402Version": 2, "accepted": accepted, "payload": object{"signature": "0x1"}}}
 	}
 	base := func() object { return object{"amount": "5", "payTo": "p", "asset": "a"} }
@@ -303,7 +302,7 @@ func x402(g *gen) {
 		name  string
 		value any
 	}{
-		{"payment-signature", pay(nil, nil)}, {"Payment-Signature", pay(nil, nil)}, {"PAYMENT-SIGNATURE", pay(nil, nil)}, {"payment-signature", pay(nil, object{"amount": "4"})}, {"payment-signature", pay(nil, object{"amount": 5})}, {"payment-signature", pay(nil, object{"asset": "b"})}, {"payment-signature", pay(nil, object{"payTo": "q"})}, {"payment-signature", pay(nil, object{"network": "eip155:1"})}, {"payment-signature", pay(nil, object{"scheme": "upto"})}, {"payment-signature", pay(nil, object{"maxTimeoutSeconds": 61})}, {"payment-signature", pay(nil, object{"extra": object{"x": 1}})},
+		{"payment-signature", pay(nil)}, {"Payment-Signature", pay(nil)}, {"PAYMENT-SIGNATURE", pay(nil)}, {"payment-signature", pay(object{"amount": "4"})}, {"payment-signature", pay(object{"amount": 5})}, {"payment-signature", pay(object{"asset": "b"})}, {"payment-signature", pay(object{"payTo": "q"})}, {"payment-signature", pay(object{"network": "eip155:1"})}, {"payment-signature", pay(object{"scheme": "upto"})}, {"payment-signature", pay(object{"maxTimeoutSeconds": 61})}, {"payment-signature", pay(object{"extra": object{"x": 1}})},
 		{"payment-signature", object{"$b64json": object{"x402Version": 2}}}, {"payment-signature", object{"$b64json": object{"x402Version": "2"}}}, {"payment-signature", object{"$b64json": object{"x402Version": 3}}}, {"payment-signature", object{"$b64json": list{}}}, {"payment-signature", object{"$b64json": "text"}}, {"payment-signature", object{"$b64": "null"}}, {"payment-signature", "%%%"}, {"payment-signature", ""}, {"payment-signature", object{"$b64": "{"}}, {"payment-signature", object{"$b64json": object{"x402Version": 2, "accepted": nil}}},
 		{"x-payment", v1("eip155:8453", 1)}, {"X-Payment", v1("eip155:8453", 1)}, {"X-PAYMENT", v1("eip155:8453", 1)}, {"x-payment", v1("eip155:1", 1)}, {"x-payment", v1("eip155:8453", 2)}, {"x-payment", "%%%"}, {"x-payment", ""},
 	}
