@@ -154,6 +154,7 @@ func (e *evaluation) schema(n *node, v any, p *place) any {
 		return v
 	}
 
+	mark := len(e.out)
 	v, later := e.types(n, v, p)
 	v = e.any(n, v, p)
 	switch v := v.(type) {
@@ -169,6 +170,7 @@ func (e *evaluation) schema(n *node, v any, p *place) any {
 	if later {
 		e.wrongType(n, p)
 	}
+	e.reword(n, p, mark)
 	return v
 }
 

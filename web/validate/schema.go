@@ -66,6 +66,9 @@ func Compile(schema []byte, o Options) (*Schema, error) {
 	}
 	b := builder{raw: raw, nodes: map[*jsonschema.Schema]*node{}}
 	root := b.node(compiled)
+	if err := errors.Join(b.errs...); err != nil {
+		return nil, fmt.Errorf("validate: %w", err)
+	}
 	return &Schema{compiled: compiled, root: root, options: o, beyond: b.beyond}, nil
 }
 
@@ -122,6 +125,7 @@ type node struct {
 	extra    *node // additionalProperties
 	closed   bool  // additionalProperties: false
 	ruled    map[string]bool
+	messages *messages
 }
 
 type member struct {
@@ -136,6 +140,7 @@ type builder struct {
 	nodes map[*jsonschema.Schema]*node
 	// beyond is set by keywords that a node does not have.
 	beyond bool
+	errs   []error
 }
 
 // node builds the node of a schema, once: schemas may be recursive.
@@ -166,6 +171,11 @@ func (b *builder) node(s *jsonschema.Schema) *node {
 	n.anyOf, n.oneOf, n.allOf, n.prefix = b.all(s.AnyOf), b.all(s.OneOf), b.all(s.AllOf), b.all(s.PrefixItems)
 	n.items, n.contains, n.names = b.node(s.Items2020), b.node(s.Contains), b.node(s.PropertyNames)
 	b.members(n, at)
+	if at != nil && at.values["errorMessage"] != nil {
+		var err error
+		n.messages, err = parseMessages(at.values["errorMessage"])
+		b.errs = append(b.errs, err)
+	}
 	n.ruled["number"] = s.Maximum != nil || s.Minimum != nil || s.ExclusiveMaximum != nil || s.ExclusiveMinimum != nil || s.MultipleOf != nil || s.Format != nil
 	n.ruled["string"] = s.MaxLength != nil || s.MinLength != nil || s.Pattern != nil || s.Format != nil
 	n.ruled["array"] = s.MaxItems != nil || s.MinItems != nil || s.UniqueItems || n.prefix != nil || n.items != nil || n.contains != nil || s.UnevaluatedItems != nil
@@ -414,5 +424,6 @@ func plainKeywords() []string {
 		"maxProperties", "minProperties", "required", "dependentRequired",
 		"title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples",
 		"contentMediaType", "contentEncoding",
+		"errorMessage", // of ajv-errors
 	}
 }

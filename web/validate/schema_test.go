@@ -42,8 +42,8 @@ func plain(t testing.TB, v any) any {
 	return p
 }
 
-// testdata/ajv.jsonl is what Ajv 8.20 with ajv-formats answered to generated
-// schemas and values, with the options of Middy's transpileSchema: allErrors, and in
+// testdata/ajv.jsonl is what Ajv 8.20 with ajv-formats and ajv-errors answered to
+// generated schemas and values, with the options of Middy's transpileSchema: allErrors, and in
 // half of the cases coerceTypes "array" and useDefaults "empty".
 func TestFindingsAreAjvs(t *testing.T) {
 	f, err := os.Open("testdata/ajv.jsonl")
@@ -157,6 +157,8 @@ func TestKeywordsBeyondAjvsAnswers(t *testing.T) {
 		{"uniqueItems by value", `{"type":"array","uniqueItems":true}`, `[{"a":1,"b":[null]},{"b":[null],"a":1.0}]`, ":uniqueItems"},
 		{"uniqueItems, 1 and \"1\" and true", `{"type":"array","uniqueItems":true}`, `[1,"1",true,"true",null,"null",[],{},[[]]]`, ""},
 		{"a property with a strange name", `{"type":"object","properties":{"a/b~c d":{"type":"integer"}}}`, `{"a/b~c d":"x"}`, "/a~1b~0c d:type"},
+		{"a message for an item", `{"type":"array","items":{"type":"integer"},"errorMessage":{"items":["first"]}}`, `["a","b"]`, "/1:type /0:errorMessage"},
+		{"a message in items", `{"type":"array","items":{"type":"object","properties":{"q":{"type":"integer"}},"errorMessage":"item"}}`, `[{"q":"x"},{"q":1}]`, "/0:errorMessage"},
 		{"JavaScript's names are names", `{"type":"object","required":["__proto__","constructor"],"additionalProperties":false,"properties":{"__proto__":true}}`, `{"toString":1}`, ":required(__proto__) :required(constructor) :additionalProperties(toString)"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
@@ -251,6 +253,14 @@ func TestBadSchemas(t *testing.T) {
 		{`{"$ref":"file:///etc/passwd"}`, "only the schema itself"},
 		{`{"$ref":"other.json"}`, "only the schema itself"},
 		{`{"type":"string","type":"object"}`, "comes twice"},
+		{`{"errorMessage":7}`, "a string or an object"},
+		{`{"errorMessage":"got ${/secret}"}`, "a template"},
+		{`{"errorMessage":{"type":7}}`, "errorMessage.type must be a text"},
+		{`{"errorMessage":{"type":{"a":"x"}}}`, "errorMessage.type must be a text"},
+		{`{"errorMessage":{"required":{"a":1}}}`, "the text for a is none"},
+		{`{"errorMessage":{"properties":{"a":"${/a}"}}}`, "a template"},
+		{`{"errorMessage":{"items":[1]}}`, "texts only"},
+		{`{"errorMessage":{"type":["x"]}}`, "texts only"},
 		{`{`, "not JSON"},
 		{``, "not JSON"},
 		{`{} {}`, "not JSON"},

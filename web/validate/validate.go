@@ -35,8 +35,9 @@
 //   - Findings about unknown properties are in the order of their names.
 //   - The schemaPath of a finding behind a recursive $ref begins at the root.
 //   - Ajv's strictTypes, strictTuples and strictRequired, which judge the style of a
-//     schema, are not there; unknown keywords and formats are refused likewise. So
-//     are the keywords of ajv-keywords and ajv-errors; [Config.Message] rewords.
+//     schema, are not there; unknown keywords and formats are refused likewise, and
+//     with them those of ajv-keywords. errorMessage of ajv-errors is there, without
+//     templates, which repeat what the client sent.
 package validate
 
 import (
