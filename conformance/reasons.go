@@ -424,15 +424,6 @@ func allValues(_ *Case, want, got map[string]any) bool {
 	return applied
 }
 
-// layers: a layer sees what happens inside it, and no more.
-func layers(c *Case, want, got map[string]any) bool {
-	if !strings.Contains(c.ID, "/phases-") || reflect.DeepEqual(want, got) {
-		return false
-	}
-	replace(want, got)
-	return true
-}
-
 // strictBase64: base64 is decoded strictly.
 func strictBase64(_ *Case, want, got map[string]any) bool {
 	e, _ := got["error"].(map[string]any)
