@@ -337,6 +337,9 @@ func (e *evaluation) conditional(n *node, v any, p *place) any {
 }
 
 func (e *evaluation) number(n *node, v json.Number, p *place) {
+	if !n.ruled["number"] {
+		return
+	}
 	value := rat(v)
 	for _, l := range []struct {
 		keyword, comparison string

@@ -82,6 +82,8 @@ func TestRequests(t *testing.T) {
 			errors: `[{"pointer":"#/id","detail":"must have required property 'id'"},{"pointer":"#/a%20b","detail":"must NOT have additional properties"},{"pointer":"#/items/0/price","detail":"must be \u003e= 0"},{"pointer":"#/items/1/price","detail":"must be number"}]`},
 		{rule: "a body is not coerced", cfg: body, r: post("/orders/1", "application/json", `{"id":"1"}`), status: 400, errors: `[{"pointer":"#/id","detail":"must be integer"}]`},
 		{rule: "unless it shall be", cfg: coerced, r: post("/orders/1", "application/json", `{"id":"9007199254740993","tag":""}`), status: 200, read: `{"id":9007199254740993,"tag":"none"}`},
+		{rule: "a message of the schema's own", cfg: Config{Body: []byte(`{"type":"object","required":["a","b"],"errorMessage":{"required":{"a":"a, please"},"_":"no"}}`)}, r: post("/orders/1", "application/json", `{}`), status: 400,
+			errors: `[{"pointer":"#/a","detail":"a, please"},{"pointer":"#/b","detail":"no"}]`},
 		{rule: "the whole body is wrong", cfg: body, r: post("/orders/1", "application/json", `[]`), status: 400, errors: `[{"pointer":"#","detail":"must be object"}]`},
 		{rule: "not JSON", cfg: body, r: post("/orders/1", "application/json", `{"id":`), status: 422},
 		{rule: "nothing", cfg: body, r: post("/orders/1", "application/json", ``), status: 422},
