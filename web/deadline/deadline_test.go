@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -317,10 +318,12 @@ func TestALatePanicIsReportedAndEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported []any
 		late := func(r *http.Request, value any, stack []byte) {
-			if r.URL.Path == "/a" && bytes.Contains(stack, []byte("deadline.throws")) {
-				reported = append(reported, value)
+			if r.URL.Path != "/a" || !bytes.Contains(stack, []byte("deadline.throws")) {
+				t.Errorf("%s: %s", r.URL, stack)
 			}
+			reported = append(reported, value)
 		}
+		call(t, Config{Late: late}, time.Second, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		w, _ := call(t, Config{Late: late}, time.Second, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done(); throws() })
 		call(t, Config{Late: late}, time.Second, func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
@@ -403,6 +406,45 @@ func TestHijack(t *testing.T) {
 	defer resp.Body.Close()
 	if b, _ := io.ReadAll(bufio.NewReader(resp.Body)); string(b) != "hi" {
 		t.Errorf("got %q", b)
+	}
+}
+
+// hijackable is a writer whose connection can be had.
+type hijackable struct {
+	*httptest.ResponseRecorder
+	err error
+}
+
+func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, h.err }
+
+func TestAConnectionThatWasHijackedIsTheHandlers(t *testing.T) {
+	for _, c := range []struct {
+		rule   string
+		err    error
+		begin  func(w http.ResponseWriter)
+		status int // what the recorder has
+	}{
+		{"hijacked", nil, func(http.ResponseWriter) {}, 200},
+		{"not to be had", http.ErrNotSupported, func(http.ResponseWriter) {}, 503},
+		{"not to be had, and begun", http.ErrNotSupported, func(w http.ResponseWriter) { w.WriteHeader(201) }, 201},
+		{"switched", http.ErrNotSupported, func(w http.ResponseWriter) { w.WriteHeader(http.StatusSwitchingProtocols) }, 101},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := hijackable{httptest.NewRecorder(), c.err}
+				New(Config{Timeout: time.Second, Grace: -1})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					c.begin(w)
+					if _, _, err := http.NewResponseController(w).Hijack(); err != c.err { //nolint:errorlint // the same
+						t.Errorf("got %v", err)
+					}
+					<-time.After(time.Minute)
+				})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				if w.Code != c.status {
+					t.Errorf("got %d %s", w.Code, w.Body)
+				}
+				<-time.After(time.Minute)
+			})
+		})
 	}
 }
 
