@@ -173,8 +173,8 @@ type validator struct {
 }
 
 // New returns the middleware. It compiles the schemas, and panics with the error
-// of [Config.Validate]. Put it inside what parses or decompresses the body, and
-// right around the handler: path parameters are known only inside the router.
+// of [Config.Validate]. Put it right around the handler, inside everything that
+// compresses a body: path parameters are known only inside the router.
 func New(cfg Config) func(http.Handler) http.Handler {
 	s, err := cfg.compile()
 	if err != nil {

@@ -138,8 +138,12 @@ func (c Config) Validate() error {
 	if _, err := json.Marshal(c.Extra); err != nil {
 		add("Extra is not JSON: %w", err)
 	}
-	if c.Facilitator == nil {
-		if err := (HTTPFacilitator{URL: c.FacilitatorURL}).Validate(); err != nil {
+	facilitator := c.Facilitator
+	if facilitator == nil {
+		facilitator = HTTPFacilitator{URL: c.FacilitatorURL}
+	}
+	if f, ok := facilitator.(interface{ Validate() error }); ok {
+		if err := f.Validate(); err != nil {
 			errs = append(errs, err)
 		}
 	}

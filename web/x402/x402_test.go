@@ -316,6 +316,9 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.Extra = map[string]any{"f": func() {}} }, "not JSON"},
 		{func(c *Config) { c.FacilitatorURL = "http://example.com" }, "must be https"},
 		{func(c *Config) { c.FacilitatorURL = "/relative" }, "absolute"},
+		{func(c *Config) { c.Facilitator = HTTPFacilitator{URL: "http://127.0.0.1"} }, "must be https"},
+		{func(c *Config) { c.Facilitator = HTTPFacilitator{URL: "http://127.0.0.1", AllowLoopbackHTTP: true} }, ""},
+		{func(c *Config) { c.Facilitator = good() }, ""},
 		{func(c *Config) { c.BaseURL = "example.com" }, "BaseURL"},
 		{func(c *Config) { c.Timeout = -1 }, "Timeout"},
 	} {
