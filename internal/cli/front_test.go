@@ -175,13 +175,38 @@ func secretsOf(t *testing.T, ready map[string]any) *secretsmanager.Client {
 	})
 }
 
-func TestARotationRunsTheFunctionThatTheSecretNames(t *testing.T) {
+// One session for both, for its build is what takes the time.
+func TestSecretsMeetTheFunction(t *testing.T) {
 	seed := filepath.Join(t.TempDir(), "seed.yaml")
 	if err := os.WriteFile(seed, []byte("secrets: {db: one}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d := startDev(t, "--no-watch", "--seed", seed, "./testdata/doors")
 	c := secretsOf(t, d.await("ready"))
+	t.Run("a refused read says what was asked for", func(t *testing.T) { refusedReads(t, d, c) })
+	t.Run("a rotation runs the function that the secret names", func(t *testing.T) { rotations(t, d, c) })
+}
+
+func refusedReads(t *testing.T, d *running, c *secretsmanager.Client) {
+	t.Helper()
+	if _, err := c.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("prod/none")}); err == nil {
+		t.Fatal("there is a secret prod/none")
+	}
+	if e := d.await("aws.refused"); e["resource"] != "prod/none" || e["errorType"] != "ResourceNotFoundException" {
+		t.Errorf("%v", e)
+	}
+	if _, err := c.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"prod/a", "prod/b"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"prod/a", "prod/b"} {
+		if e := d.await("aws.refused"); e["resource"] != want {
+			t.Errorf("%v, want %s", e, want)
+		}
+	}
+}
+
+func rotations(t *testing.T, d *running, c *secretsmanager.Client) {
+	t.Helper()
 	for _, tt := range []struct{ function, message string }{
 		{"doors", "finishSecret: the rotation function returned from finishSecret without moving AWSCURRENT"},
 		{"elsewhere", "<nil>"}, // the built-in one, which moves it
@@ -212,25 +237,6 @@ func TestARotationRunsTheFunctionThatTheSecretNames(t *testing.T) {
 					}
 				}
 			}
-		}
-	}
-}
-
-func TestARefusedReadSaysWhatWasAskedFor(t *testing.T) {
-	d := startDev(t, "--no-watch", "./testdata/doors")
-	c := secretsOf(t, d.await("ready"))
-	if _, err := c.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("prod/none")}); err == nil {
-		t.Fatal("there is a secret prod/none")
-	}
-	if e := d.await("aws.refused"); e["resource"] != "prod/none" || e["errorType"] != "ResourceNotFoundException" {
-		t.Errorf("%v", e)
-	}
-	if _, err := c.BatchGetSecretValue(t.Context(), &secretsmanager.BatchGetSecretValueInput{SecretIdList: []string{"prod/a", "prod/b"}}); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"prod/a", "prod/b"} {
-		if e := d.await("aws.refused"); e["resource"] != want {
-			t.Errorf("%v, want %s", e, want)
 		}
 	}
 }
