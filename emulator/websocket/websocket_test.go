@@ -230,6 +230,10 @@ func TestConnectCanRefuse(t *testing.T) {
 	}{
 		{"401", &runtimeapi.Response{Payload: []byte(`{"statusCode":401}`)}, nil, 401},
 		{"a redirect", &runtimeapi.Response{Payload: []byte(`{"statusCode":302}`)}, nil, 302},
+		{"300", &runtimeapi.Response{Payload: []byte(`{"statusCode":300}`)}, nil, 300},
+		{"599", &runtimeapi.Response{Payload: []byte(`{"statusCode":599}`)}, nil, 599},
+		{"600", &runtimeapi.Response{Payload: []byte(`{"statusCode":600}`)}, nil, 502},
+		{"199", &runtimeapi.Response{Payload: []byte(`{"statusCode":199}`)}, nil, 502},
 		{"no statusCode", &runtimeapi.Response{Payload: []byte(`{}`)}, nil, 502},
 		{"null", &runtimeapi.Response{Payload: []byte(`null`)}, nil, 502},
 		{"a status that HTTP does not have", &runtimeapi.Response{Payload: []byte(`{"statusCode":42}`)}, nil, 502},
@@ -506,7 +510,7 @@ func TestHowAClientCanLeave(t *testing.T) {
 }
 
 func TestTheFunctionChoosesTheSubprotocol(t *testing.T) {
-	fn := newFunction(map[string]string{"$connect": `{"statusCode":200,"headers":{"sec-websocket-protocol":"v2"}}`})
+	fn := newFunction(map[string]string{"$connect": `{"statusCode":299,"headers":{"sec-websocket-protocol":"v2"}}`})
 	s := serve(t, websocket.Config{Function: fn})
 	if c, _, err := s.dial(t, "/", nil, "v1", "v2"); err != nil || c.Subprotocol() != "v2" {
 		t.Errorf("%v", err)
