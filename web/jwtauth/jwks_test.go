@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"maps"
 	"math/big"
 	"net/http"
@@ -451,5 +452,28 @@ func TestRedirectsStayOnHTTPS(t *testing.T) {
 	cfg.Client.CheckRedirect = func(*http.Request, []*http.Request) error { asked = true; return errors.New("no") }
 	if _, err := NewVerifier(cfg).Verify(t.Context(), token); err == nil || !asked {
 		t.Fatal(err, asked)
+	}
+}
+
+func TestAKeyServerWithTLS(t *testing.T) {
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept"), "application/jwk-set+json") {
+			t.Errorf("asked for %q", r.Header.Get("Accept"))
+		}
+		io.WriteString(w, jwks("p256", "k", nil))
+	}))
+	defer srv.Close()
+	cfg := Config{Algorithms: []string{"ES256"}, Issuers: map[string]Issuer{"a": {JWKS: srv.URL}}, Client: srv.Client()}
+	if got := serve(New(cfg), request(from(t, "a", "k", "p256"))); got.status != 200 {
+		t.Fatal(got.err)
+	}
+	if srv.Client().CheckRedirect != nil {
+		t.Error("the caller's client was changed")
+	}
+	// Without the test's certificate authority the server is not believed.
+	cfg.Client = nil
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if got := serve(New(cfg), request(from(t, "a", "k", "p256"))); got.status != 503 {
+		t.Fatal(got.status, got.err)
 	}
 }

@@ -134,3 +134,30 @@ func TestARejectionSaysWhy(t *testing.T) {
 		t.Error(e)
 	}
 }
+
+// The middleware, a facilitator on the loopback, and its outage.
+func TestEndToEnd(t *testing.T) {
+	var asked []string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Path)
+		io.WriteString(w, `{"isValid":true,"success":true,"transaction":"0x1","payer":"0x2"}`)
+	}))
+	mw := New(Config{Price: "0.001", PayTo: "p", Asset: "a", Facilitator: HTTPFacilitator{URL: srv.URL, AllowLoopbackHTTP: true}})
+	got := serve(mw, paidWith("Payment-Signature", v2("1000", "a", "p")), func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, "handler")
+		if p, ok := FromContext(r.Context()); !ok || p.Payer != "0x2" {
+			t.Error("the payer is", p)
+		}
+		io.WriteString(w, "the goods")
+	})
+	if got.Code != 200 || got.Body.String() != "the goods" || strings.Join(asked, " ") != "/verify handler /settle" {
+		t.Errorf("got %d %s, in the order %v", got.Code, got.Body, asked)
+	}
+	srv.Close()
+	other := v2("1000", "a", "p")
+	other["payload"] = map[string]any{"nonce": "2"}
+	got = serve(mw, paidWith("Payment-Signature", other), respond(200, "the goods"))
+	if got.Code != 503 || strings.Contains(got.Body.String(), "refused") || strings.Contains(got.Body.String(), "goods") {
+		t.Errorf("got %d %s", got.Code, got.Body)
+	}
+}
