@@ -32,6 +32,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/header"
@@ -198,13 +199,23 @@ func New(cfg Config) func(http.Handler) http.Handler {
 func Write(w http.ResponseWriter, r *http.Request, status int, v any) error {
 	c, ok := r.Context().Value(configKey{}).(*Config)
 	if !ok {
-		c = Config{}.withDefaults()
+		c = standard()
 	}
 	return c.write(w, r, status, v)
 }
 
+// standard is the configuration without New.
+var standard = sync.OnceValue(Config{}.withDefaults)
+
 func (c *Config) write(w http.ResponseWriter, r *http.Request, status int, v any) error {
 	h := w.Header()
+	if h.Get("Content-Type") == "" && len(c.Serializers) > 1 && !c.OmitVary {
+		header.Vary(h, "Accept")
+	}
+	if noBody(status) {
+		w.WriteHeader(status)
+		return nil
+	}
 	s, name, err := c.choose(h, r)
 	if err != nil {
 		return err
@@ -214,10 +225,6 @@ func (c *Config) write(w http.ResponseWriter, r *http.Request, status int, v any
 		return fmt.Errorf("serialize: a %T as %s: %w", v, name, err)
 	}
 	h.Set("Content-Type", name)
-	if noBody(status) {
-		w.WriteHeader(status)
-		return nil
-	}
 	h.Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the client has gone; there is nobody to tell
@@ -237,9 +244,6 @@ func (c *Config) choose(h http.Header, r *http.Request) (*Serializer, string, er
 		}
 		return s, set, nil
 	}
-	if len(c.Serializers) > 1 && !c.OmitVary {
-		header.Vary(h, "Accept")
-	}
 	for _, name := range c.candidates(r) {
 		if s := c.find(name); s != nil {
 			return s, c.spelled(s, name), nil
@@ -252,8 +256,9 @@ func (c *Config) choose(h http.Header, r *http.Request) (*Serializer, string, er
 	return s, c.spelled(s, c.fallback), nil
 }
 
-// candidates are media types in lower case, without parameters, in the order of the client's preference: what package
-// negotiate found, or what Accept says of our types and of those it names.
+// candidates are media types in lower case, without parameters, in the order of the
+// client's preference: what package negotiate found, or what Accept says of our types
+// and of those it names.
 func (c *Config) candidates(r *http.Request) []string {
 	if p, ok := negotiate.From(r.Context()); ok {
 		return c.withoutWildcards(p.MediaTypes)
@@ -270,13 +275,20 @@ func (c *Config) candidates(r *http.Request) []string {
 	return negotiate.MediaTypes(r.Header, offers...)
 }
 
-// withoutWildcards puts Default where the client takes everything.
+// withoutWildcards puts our types where the client takes every one, or all of a kind.
 func (c *Config) withoutWildcards(names []string) []string {
 	var candidates []string
 	for _, name := range names {
+		kind, all := strings.CutSuffix(strings.ToLower(name), "/*")
 		switch {
 		case name == "*/*":
 			candidates = append(candidates, c.fallback)
+		case all:
+			for i := range c.Serializers {
+				if e := c.Serializers[i].essence; strings.HasPrefix(e, kind+"/") {
+					candidates = append(candidates, e)
+				}
+			}
 		case len(name) <= maxName && plain(essence(name)):
 			candidates = append(candidates, essence(name))
 		}

@@ -55,6 +55,8 @@ func TestMiddysVectors(t *testing.T) {
 	}{
 		{"default", "-", middys(), hello, asJSON},
 		{"preferred order", "text/x-dvi, application/xml, text/x-c", middys(), hello, "application/xml <message>Hello World</message>"},
+		{"a kind", "text/*, application/xml;q=0.5", middys(), hello, "text/plain Hello World"},
+		{"a kind that is not there", "image/*, application/xml;q=0.5", middys(), hello, "application/xml <message>Hello World</message>"},
 		{"wildcard falls to default", "*/*", middys(), hello, asJSON},
 		{"nothing fits, falls to default", "image/png", middys(), hello, asJSON},
 		{"over-long candidate skipped", "x/" + strings.Repeat("a", 130), middys(), hello, asJSON},
@@ -164,7 +166,7 @@ func TestAPresetTypeDecides(t *testing.T) {
 
 func TestStatusesWithoutABody(t *testing.T) {
 	for _, status := range []int{204, 304} {
-		if w := do(writing(status, 1), "*/*"); w.Code != status || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "" {
+		if w := do(writing(status, 1), "*/*"); w.Code != status || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "" || w.Header().Get("Content-Type") != "" || w.Header().Get("Vary") != "Accept" {
 			t.Errorf("%d: got %d %v %s", status, w.Code, w.Header(), w.Body)
 		}
 	}
