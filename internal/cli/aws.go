@@ -57,14 +57,15 @@ func findSeed(cfg *devConfig, p *program) (string, error) {
 	return "", nil
 }
 
-// startAWS starts the emulator with its services and fills it from the seed.
-func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter) (*localAWS, error) {
+// startAWS starts the emulator with its services and fills it from the seed. fn is
+// the function, for rotations.
+func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter, fn runtimeapi.Invoker) (*localAWS, error) {
 	seedFile, err := findSeed(cfg, p)
 	if err != nil {
 		return nil, err
 	}
 	server := emulator.New(emulator.Config{})
-	a := &localAWS{seedFile: seedFile, region: server.Region(), account: server.AccountID(), function: p.Name}
+	a := &localAWS{seedFile: seedFile, region: server.Region(), account: server.AccountID(), function: p.Name, rotator: fn}
 	a.secrets = secretsmanager.New(secretsmanager.Config{
 		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "secretsmanager"),
 		Invoke: a.rotate, OnRotation: r.rotated,

@@ -143,10 +143,9 @@ func runDev(ctx context.Context, a *app, args []string) (err error) {
 	}
 	defer closeFronts(s.fronts)
 	s.url = s.fronts[0].url
-	if s.aws, err = startAWS(ctx, cfg, s.program, s.report); err != nil {
+	if s.aws, err = startAWS(ctx, cfg, s.program, s.report, reported{s.fn, s.report}); err != nil {
 		return err
 	}
-	s.aws.rotator = reported{s.fn, s.report}
 	defer func() { err = errors.Join(err, s.aws.close()) }()
 	if s.dir, err = os.MkdirTemp("", "middy-dev-"); err != nil {
 		return failf("no temporary directory: %w", err)
