@@ -389,6 +389,9 @@ func FuzzAgreement(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if v, err = normal(v, 64); err != nil { // jsonschema panics at 1e-9999999
+			return
+		}
 		for i, s := range compiled {
 			findings, err := s.Validate(v)
 			if err != nil {
@@ -430,6 +433,7 @@ func FuzzCoerce(f *testing.F) {
 }
 
 func FuzzCompile(f *testing.F) {
+	f.Add([]byte(`{"minimum":1,"unevaluatedItems":false}`), []byte(`1e-9999999`))
 	f.Add([]byte(`{"type":"object","properties":{"a":{"$ref":"#"}}}`), []byte(`{"a":{}}`))
 	f.Add([]byte(`{"oneOf":[true,false],"if":{},"then":false}`), []byte(`1`))
 	f.Add([]byte(`{"items":{"$dynamicRef":"#a"},"$dynamicAnchor":"a","unevaluatedItems":false}`), []byte(`[[]]`))
