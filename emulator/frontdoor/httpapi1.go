@@ -2,6 +2,7 @@ package frontdoor
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -98,7 +99,13 @@ func (d HTTPAPI1) Respond(w http.ResponseWriter, result *runtimeapi.Response, in
 	return reply.write(w)
 }
 
-// Refuse writes the same answers as [HTTPAPI].
+// Refuse writes the same answers as [HTTPAPI], but for a throttled function, which
+// was seen to be 503 here.
 func (d HTTPAPI1) Refuse(w http.ResponseWriter, reason error, in Arrival) {
+	if errors.Is(reason, ErrThrottled) {
+		w.Header().Set("Apigw-Requestid", in.RequestID)
+		message(w, http.StatusServiceUnavailable, "Service Unavailable")
+		return
+	}
 	HTTPAPI(d).Refuse(w, reason, in)
 }

@@ -350,7 +350,7 @@ func TestResultsBecomeResponsesRowByRow(t *testing.T) {
 		{"base64 that is none", `{"statusCode":200,"body":"*","isBase64Encoded":true}`, nil, "image/png", refused},
 		{"a function error", "", failing, "", refused},
 		{"throttled", "", throttled, "", [8]string{
-			`500 | body {"message": "Internal server error"} | warns`, `429 | body {"message":"Too Many Requests"} | warns`, `429 | body {"message":"Too Many Requests"} | warns`,
+			`500 | body {"message": "Internal server error"} | warns`, `503 | Apigw-Requestid: JKJaXmPLvHcESHA= | body {"message":"Service Unavailable"} | warns`, `429 | body {"message":"Too Many Requests"} | warns`,
 			`429 | body {"message":"Rate Exceeded."} | warns`, albError + malformed, albError + malformed, "500 | warns", "500 | warns"}},
 		{"too large", "", large, "", [8]string{
 			`413 | body {"message":"Request Too Long"} | warns`, `413 | body {"message":"Request Entity Too Large"} | warns`, `413 | body {"message":"Request Entity Too Large"} | warns`,
