@@ -275,6 +275,9 @@ func TestHowLongEachDoorWaits(t *testing.T) {
 			}
 		})
 	}
+	if got := (frontdoor.RESTAPI{Stream: true}).Limits(); got != (frontdoor.Limits{Body: 10 << 20, Head: 10240, Wait: 15 * time.Minute, Stream: true}) {
+		t.Errorf("a REST API that streams has %+v", got)
+	}
 	for i := 3; i < 8; i++ {
 		if wait := bare()[i].Limits().Wait; wait != 0 {
 			t.Errorf("%s waits %v, and not as long as the function may take", eight[i], wait)
