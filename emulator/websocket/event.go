@@ -3,6 +3,7 @@ package websocket
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -83,7 +84,7 @@ func (e *event) addRequest(r *http.Request, traceID string) {
 	if r.TLS != nil {
 		scheme, port = "https", "443"
 	}
-	if _, p, ok := strings.Cut(r.Host, ":"); ok && !strings.Contains(p, ":") {
+	if _, p, err := net.SplitHostPort(r.Host); err == nil {
 		port = p
 	}
 	m["Host"] = []string{r.Host}

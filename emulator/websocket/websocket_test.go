@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -301,6 +302,53 @@ func TestTheGatewayRefusesHandshakes(t *testing.T) {
 		t.Errorf("a page of this machine: %v", err)
 	} else if err := c.Close(client.StatusNormalClosure, ""); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestOnlyLoopbackIsAnswered(t *testing.T) {
+	s := serve(t, websocket.Config{Function: newFunction(nil)})
+	for host, status := range map[string]int{
+		"localhost": 426, "LocalHost:1": 426, "chat.localhost:1": 426, "127.0.0.1:1": 426, "[::1]:1": 426, "127.9.9.9": 426,
+		"": 403, "10.0.0.1": 403, "localhost.attacker.example": 403, "attackerlocalhost": 403, "[::2]:1": 403,
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		if s.api.ServeHTTP(w, r); w.Code != status {
+			t.Errorf("Host %q: %d, want %d", host, w.Code, status)
+		}
+	}
+}
+
+func TestWhereTheClientCameIn(t *testing.T) {
+	for _, tt := range []struct {
+		host, port, proto string
+		tls               bool
+	}{
+		{"localhost", "80", "http", false},
+		{"localhost", "443", "https", true},
+		{"localhost:3001", "3001", "http", false},
+		{"[::1]:3001", "3001", "http", false},
+	} {
+		fn := newFunction(map[string]string{"$connect": `{"statusCode":401}`})
+		s := serve(t, websocket.Config{Function: fn})
+		r := handshake("http://localhost/")
+		r.Host = tt.host
+		r.Header.Set("X-Forwarded-For", "10.0.0.1")
+		if tt.tls {
+			r.TLS = &tls.ConnectionState{}
+		}
+		s.api.ServeHTTP(httptest.NewRecorder(), r)
+		e := fn.next(t)
+		if h := e.Headers; h["X-Forwarded-Port"] != tt.port || h["X-Forwarded-Proto"] != tt.proto || h["X-Forwarded-For"] != "10.0.0.1, 192.0.2.1" || h["Host"] != tt.host || e.QueryStringParameters != nil {
+			t.Errorf("%s: %v", tt.host, h)
+		}
+	}
+}
+
+func TestTheQuotasOfTheService(t *testing.T) {
+	if websocket.MaxFrame != 32768 || websocket.MaxMessage != 131072 || websocket.DefaultIdle != 10*time.Minute || websocket.DefaultTotal != 2*time.Hour || websocket.DefaultMaxConnections != 1000 {
+		t.Error("a quota is not the documented one")
 	}
 }
 
