@@ -23,7 +23,8 @@
 // A pattern is "METHOD /path", or a path for every method; ANY says that too. Segments
 // are text, {name}, {name}.suffix, or at the end {name+} (as in API Gateway, or
 // {name...} as in ServeMux), which takes the rest of the path, also none: /files and
-// /files/ have an empty key. A GET route answers HEAD. Values are in r.PathValue,
+// /files/ have an empty key, unless that path cannot be told apart from another
+// route's. A GET route answers HEAD. Values are in r.PathValue,
 // percent-decoded once. A path with segments . or .. matches nothing, and empty segments
 // are kept, where ServeMux redirects: in Lambda a redirection would miss the stage.
 //

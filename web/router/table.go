@@ -138,28 +138,88 @@ func (p *paths) insert(shape, rt *route, r rank) error {
 	key := shape.format(func(int, segment) string { return "" }, false)
 	s := p.slots[key]
 	if s == nil {
-		s = &slot{}
-		s.pattern = shape.format(func(i int, g segment) string {
-			name := muxName(i, g.text)
-			s.names = append(s.names, name)
-			return name
-		}, false)
-		if len(shape.segments) == 0 || shape.slash {
-			s.pattern += "{$}"
-		}
-		if err := p.handle(p.mux, s, rt); err != nil {
-			return err
+		s = newSlot(shape)
+		if !register(p.mux, s) {
+			clashing := p.clashing(s)
+			switch asked := p.asked(clashing); {
+			case r < ownPath:
+				return nil // nobody asked for this path
+			case asked != nil:
+				return fmt.Errorf("router: %s (%s) and %s (%s) match the same requests, and neither is more specific", rt.name, rt.at, asked.name, asked.at)
+			}
+			p.without(clashing)
+			p.mux.Handle(s.pattern, s)
 		}
 		p.slots[key] = s
 	}
 	if err := s.join(entry{rt, shape.suffixes(), r}); err != nil {
 		return err
 	}
-	if shape.suffixed() || s.plain {
-		return nil
+	if !shape.suffixed() && !s.plain {
+		s.plain = true
+		p.plain.Handle(s.pattern, s)
 	}
-	s.plain = true
-	return p.handle(p.plain, s, rt)
+	return nil
+}
+
+func newSlot(shape *route) *slot {
+	s := &slot{}
+	s.pattern = shape.format(func(i int, g segment) string {
+		name := muxName(i, g.text)
+		s.names = append(s.names, name)
+		return name
+	}, false)
+	if len(shape.segments) == 0 || shape.slash {
+		s.pattern += "{$}"
+	}
+	return s
+}
+
+// register reports false when ServeMux cannot tell a slot apart from those it has.
+func register(mux *http.ServeMux, s *slot) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	mux.Handle(s.pattern, s)
+	return true
+}
+
+// clashing are the keys of slots that ServeMux cannot tell apart from s.
+func (p *paths) clashing(s *slot) []string {
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(p.slots)) {
+		pair := http.NewServeMux()
+		register(pair, p.slots[key])
+		if !register(pair, s) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// asked is a route in these slots for whose path somebody asked, or nil when all are
+// there for the path without the rest of a {name+}.
+func (p *paths) asked(keys []string) *route {
+	for _, key := range keys {
+		for _, e := range p.slots[key].entries {
+			if e.rank >= ownPath {
+				return e.route
+			}
+		}
+	}
+	return nil
+}
+
+// without takes slots out, and with them the ServeMuxes, which cannot forget.
+func (p *paths) without(keys []string) {
+	p.mux, p.plain = http.NewServeMux(), http.NewServeMux()
+	for _, key := range keys {
+		delete(p.slots, key)
+	}
+	for _, s := range p.slots {
+		p.mux.Handle(s.pattern, s)
+		if s.plain {
+			p.plain.Handle(s.pattern, s)
+		}
+	}
 }
 
 // muxName is a wildcard's name in the ServeMux, which wants an identifier.
@@ -190,35 +250,6 @@ func (s *slot) join(e entry) error {
 	s.entries = append(s.entries, e)
 	slices.SortStableFunc(s.entries, func(a, b entry) int { return cmp.Compare(len(b.suffixes), len(a.suffixes)) })
 	return nil
-}
-
-// handle registers a slot, and names both routes when ServeMux cannot tell them apart.
-func (p *paths) handle(mux *http.ServeMux, s *slot, rt *route) (err error) {
-	defer func() {
-		if refusal := recover(); refusal != nil {
-			err = p.conflict(s, rt, refusal)
-		}
-	}()
-	mux.Handle(s.pattern, s)
-	return nil
-}
-
-func (p *paths) conflict(s *slot, rt *route, refusal any) error {
-	for _, key := range slices.Sorted(maps.Keys(p.slots)) {
-		if have := p.slots[key]; conflicts(have.pattern, s.pattern) {
-			other := have.entries[0]
-			return fmt.Errorf("router: %s (%s) and %s (%s) match the same requests, and neither is more specific", rt.name, rt.at, other.name, other.at)
-		}
-	}
-	return fmt.Errorf("router: %s (%s): %v", rt.name, rt.at, refusal)
-}
-
-func conflicts(a, b string) (yes bool) {
-	defer func() { yes = recover() != nil }()
-	mux := http.NewServeMux()
-	mux.Handle(a, http.NotFoundHandler())
-	mux.Handle(b, http.NotFoundHandler())
-	return false
 }
 
 func (t *table) sorted() []*route {
