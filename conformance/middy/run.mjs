@@ -114,7 +114,8 @@ const thrown = (t, createError) => {
 const encodeError = (e, at) => {
   if (e === null || typeof e !== "object") return { raw: encode(e), ...(at && { at }) };
   const status = e.statusCode ?? null;
-  const out = { status, message: e.message };
+  // What the engine says of its own mistakes changes with its version.
+  const out = { status, message: e instanceof TypeError && !e.cause ? "TypeError" : e.message };
   if (at) out.at = at;
   return out;
 };
