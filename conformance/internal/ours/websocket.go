@@ -171,6 +171,7 @@ func (r *run) routes(o options) ws.Receiver {
 // respond posts what the handler returns. A command for Middy's client, an object
 // with Data or ConnectionId, is a call of ours.
 func (r *run) respond(o options) ws.Receiver {
+	//nolint:bodyclose // the SDK closes it
 	cfg := aws.Config{Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("AKID", "secret", ""), HTTPClient: &http.Client{Transport: roundTripper(r.post(o.text("failure")))}}
 	clientOptions := options{all: o.object("awsClientOptions")}
 	client := ws.NewClient(cfg, ws.Config{Endpoint: clientOptions.text("endpoint")})
