@@ -164,6 +164,7 @@ func TestBoundariesOfRFC2046(t *testing.T) {
 		status      int // 422: taken, and then the empty body is refused
 	}{
 		{`multipart/form-data; boundary=a`, 422},
+		{`multipart/form-data; boundary=azAZ09`, 422},
 		{`Multipart/Form-Data;boundary=a_b.c`, 422},
 		{`multipart/form-data; boundary="'()+_,-./:=? x"`, 422},
 		{`multipart/form-data; charset=utf-8; boundary=a`, 422},
@@ -207,6 +208,12 @@ func TestLimitsAreAnswers(t *testing.T) {
 		{"a field as large as allowed", value("a", "123") + "--T--", Config{MaxFieldBytes: 3}, 200, ""},
 		{"a file as large as allowed", file("a", "f", "1234") + "--T--", Config{MaxFileBytes: 4}, 200, ""},
 		{"a field of 1 MiB and a byte", value("a", strings.Repeat("x", 1<<20+1)) + "--T--", Config{}, 413, `the field "a" must not be larger than 1048576 bytes`},
+		{"a field of 1 MiB", value("a", strings.Repeat("x", 1<<20)) + "--T--", Config{}, 200, ""},
+		{"a name of 100", value(strings.Repeat("n", 100), "") + "--T--", Config{}, 200, ""},
+		{"a name of 101", value(strings.Repeat("n", 101), "") + "--T--", Config{}, 422, "Invalid or malformed multipart/form-data was provided: a name is longer than 100"},
+		{"100 headers", part("Content-Disposition: form-data; name=a"+strings.Repeat("\r\nX: 1", 99), "") + "--T--", Config{}, 200, ""},
+		{"as many fields as allowed by default", strings.Repeat(value("a", ""), 1000) + file("a", "f", "") + "--T--", Config{MaxParts: 1001}, 200, ""},
+		{"no empty value is too large", value("a", "") + "--T--", Config{MaxFieldBytes: 1}, 200, ""},
 		{"the whole", value("a", "123456789") + "--T--", Config{MaxBytes: 50}, 413, "the body must not be larger than 50 bytes"},
 		{"6 MiB by default", file("a", "f", strings.Repeat("x", 6<<20)) + "--T--", Config{}, 413, "the body must not be larger than 6291456 bytes"},
 		{"a name in UTF-16", value(strings.Repeat("😀", 3), "") + "--T--", Config{MaxNameLength: 5}, 422, "Invalid or malformed multipart/form-data was provided: a name is longer than 5"},

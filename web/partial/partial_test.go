@@ -104,6 +104,48 @@ func TestAbusiveSelectorsAreIgnoredOrRefused(t *testing.T) {
 	}
 }
 
+func TestLimitsOnBothSides(t *testing.T) {
+	const body = `{"a":{"c":1},"b":2}`
+	pad := strings.Repeat("x", 6<<20-len(body)-len(`,"p":""`))
+	large := body[:len(body)-1] + `,"p":"` + pad
+	for _, c := range []struct {
+		rule, fields, body string
+		cfg                Config
+		filtered           bool
+	}{
+		{"a selector of 2048 bytes", "a," + strings.Repeat("x", 2046), body, Config{}, true},
+		{"a selector of 2049 bytes", "a," + strings.Repeat("x", 2047), body, Config{}, false},
+		{"one byte", "a", body, Config{MaxLength: 1}, true},
+		{"two bytes", "ab", body, Config{MaxLength: 1}, false},
+		{"one level", "a/c", body, Config{MaxDepth: 1}, true},
+		{"two levels", "a/c/d", body, Config{MaxDepth: 1}, false},
+		{"100 levels", strings.Repeat("a/", 100), body, Config{}, true},
+		{"6 MiB", "a", large + `"}`, Config{}, true},
+		{"a byte more", "a", large + `x"}`, Config{}, false},
+		{"a response of one byte, which is no document", "a", "{", Config{MaxBytes: 1}, false},
+	} {
+		if got := get(c.cfg, c.fields, writing(c.body)).Body.String(); (got != c.body) != c.filtered {
+			t.Errorf("%s: %.100s", c.rule, got)
+		}
+	}
+}
+
+func TestAnEmptyBodyKeepsItsLength(t *testing.T) {
+	w := get(Config{}, "a", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "0") })
+	if w.Header().Get("Content-Length") != "0" {
+		t.Errorf("got %v", w.Header())
+	}
+	h := New(Config{})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "4")
+		_, _ = io.WriteString(w, "text")
+	}))
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("HEAD", "/?fields=a", nil))
+	if w.Header().Get("Content-Length") != "4" {
+		t.Errorf("HEAD of what is not filtered: %v", w.Header())
+	}
+}
+
 func TestWhatIsFiltered(t *testing.T) {
 	const body, filtered = `{"a":1,"b":2}`, `{"a":1}`
 	for _, c := range []struct {
@@ -118,6 +160,8 @@ func TestWhatIsFiltered(t *testing.T) {
 		{"text", 200, http.Header{"Content-Type": {"text/plain"}}, body},
 		{"a broken type", 200, http.Header{"Content-Type": {"application/json;;a"}}, body},
 		{"an error", 404, nil, body},
+		{"the last success", 299, nil, filtered},
+		{"the first redirection", 300, nil, body},
 		{"a redirection", 302, nil, body},
 		{"a part", 206, nil, body},
 		{"compressed", 200, http.Header{"Content-Encoding": {"gzip"}}, body},
