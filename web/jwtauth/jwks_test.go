@@ -168,8 +168,10 @@ func TestKeySetRules(t *testing.T) {
 		{"null keys", `{"keys":null}`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
 		{"no JSON", `<html>`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
 		{"nothing", ``, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
-		{"too many keys", `{"keys":[{}` + strings.Repeat(",{}", maxKeys) + `]}`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
-		{"too many bytes", `{"keys":[]}` + strings.Repeat(" ", 1<<20), []string{"ES256"}, "k", 503, "JWKS fetch failed"},
+		{"256 keys", `{"keys":[{}` + strings.Repeat(",{}", 255) + `]}`, []string{"ES256"}, "k", 401, "No key in JWKS with kid 'k'"},
+		{"257 keys", `{"keys":[{}` + strings.Repeat(",{}", 256) + `]}`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
+		{"1 MiB", `{"keys":[]}` + strings.Repeat(" ", 1<<20-11), []string{"ES256"}, "k", 401, "No key in JWKS with kid 'k'"},
+		{"1 MiB and a byte", `{"keys":[]}` + strings.Repeat(" ", 1<<20-10), []string{"ES256"}, "k", 503, "JWKS fetch failed"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			srv := newServer(t)

@@ -684,3 +684,13 @@ func FuzzJWKS(f *testing.F) {
 		}
 	})
 }
+
+func TestTheLongestTokenIs16KiB(t *testing.T) {
+	v := NewVerifier(Config{Algorithms: []string{"HS256"}, Secret: Static([]byte(secret))})
+	for n, want := range map[int]string{16384: "Invalid Compact JWS", 16385: "the token has 16385 bytes, more than MaxTokenBytes, 16384"} {
+		_, err := v.Verify(t.Context(), strings.Repeat("x", n))
+		if e, ok := errors.AsType[*TokenError](err); !ok || e.Reason != want {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}

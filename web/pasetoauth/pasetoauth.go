@@ -191,7 +191,7 @@ func (v *Verifier) Verify(ctx context.Context, token string, implicit []byte) (*
 	t := &Token{Footer: opened.Footer(), raw: opened.ClaimsJSON()}
 	dec := json.NewDecoder(bytes.NewReader(t.raw))
 	dec.UseNumber()
-	if err := dec.Decode(&t.Claims); err != nil || t.Claims == nil {
+	if err := dec.Decode(&t.Claims); err != nil {
 		return nil, &bearer.TokenError{Reason: "All PASETO payloads MUST be a JSON object", Err: err}
 	}
 	if err := v.check(t.Claims); err != nil {

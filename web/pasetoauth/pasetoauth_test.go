@@ -410,3 +410,13 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func TestTheLongestTokenIs16KiB(t *testing.T) {
+	v := NewVerifier(Config{Key: Key{Local: Static(make([]byte, 32))}})
+	for n, want := range map[int]string{16384: "Unsupported PASETO version or purpose", 16385: "the token has 16385 bytes, more than MaxTokenBytes, 16384"} {
+		_, err := v.Verify(t.Context(), strings.Repeat("x", n), nil)
+		if e, ok := errors.AsType[*bearer.TokenError](err); !ok || e.Reason != want {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
