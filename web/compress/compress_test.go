@@ -80,6 +80,13 @@ func sends(status int, body string, pairs ...string) http.Handler {
 	})
 }
 
+// copies is an Encoder that changes nothing.
+type copies struct{ io.Writer }
+
+func (c *copies) Flush() error      { return nil }
+func (c *copies) Close() error      { return nil }
+func (c *copies) Reset(w io.Writer) { c.Writer = w }
+
 func accepts(pairs ...string) http.Header {
 	h := http.Header{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -192,6 +199,36 @@ func TestEachResponseIsEncodedByTheRules(t *testing.T) {
 			name:    "a small body that has told its length stays",
 			request: accepts("Accept-Encoding", "gzip"), handler: sends(200, "aaaa", "Content-Type", text, "Content-Length", "4"),
 			header: map[string]string{"Content-Length": "4"},
+		},
+		{
+			name:    "a body that has told the minimum is encoded",
+			request: accepts("Accept-Encoding", "gzip"), handler: sends(200, strings.Repeat("a", 1024), "Content-Type", text, "Content-Length", "1024"),
+			encoding: "gzip",
+		},
+		{
+			name:    "1024 bytes are enough of a sample",
+			config:  compress.Config{BufferSize: 1024},
+			request: accepts("Accept-Encoding", "gzip"), handler: sends(200, noise(1024)+long, "Content-Type", text),
+		},
+		{
+			name:    "1023 bytes are not",
+			config:  compress.Config{BufferSize: 1023, MinSize: -1},
+			request: accepts("Accept-Encoding", "gzip"), handler: sends(200, noise(1023)+long, "Content-Type", text),
+			encoding: "gzip",
+		},
+		{
+			name:    "what does not change its length stays",
+			config:  compress.Config{Encodings: []compress.Encoding{compress.NewEncoding("copy", func() compress.Encoder { return new(copies) })}},
+			request: accepts("Accept-Encoding", "copy"), handler: sends(200, long, "Content-Type", text),
+		},
+		{
+			name:    "a type is found in one byte",
+			request: accepts("Accept-Encoding", "gzip"),
+			handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				io.WriteString(w, "a")
+				io.WriteString(w, long)
+			}),
+			encoding: "gzip", header: map[string]string{"Content-Type": "text/plain; charset=utf-8"},
 		},
 		{
 			name:    "there may be no minimum",
@@ -556,6 +593,24 @@ func TestWhatIsFlushedArrives(t *testing.T) {
 	}
 }
 
+// Before its first byte nobody knows the type of a response that does not tell it.
+func TestAFlushBeforeTheBody(t *testing.T) {
+	for contentType, want := range map[string]string{"": "", "text/plain": "gzip"} {
+		server := httptest.NewServer(compress.New(compress.Config{})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if contentType != "" {
+				w.Header().Set("Content-Type", contentType)
+			}
+			w.(http.Flusher).Flush()
+			io.WriteString(w, long)
+		})))
+		defer server.Close()
+		got := ask(t, http.MethodGet, server.URL, accepts("Accept-Encoding", "gzip"))
+		if got.header.Get("Content-Encoding") != want || string(got.body) != long || got.header.Get("Content-Type") != contentType {
+			t.Errorf("type %q: %v, %d bytes", contentType, got.header, len(got.body))
+		}
+	}
+}
+
 func decoder(t *testing.T, encoding string, r io.Reader) io.Reader {
 	t.Helper()
 	var err error
@@ -649,10 +704,14 @@ func TestAConnectionCanBeTakenOver(t *testing.T) {
 		if _, _, err := w.(http.Hijacker).Hijack(); !errors.Is(err, http.ErrNotSupported) {
 			t.Errorf("error %v", err)
 		}
-		io.WriteString(w, "still here")
-	})).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if w.Body.String() != "still here" {
-		t.Errorf("body %q", w.Body)
+		io.WriteString(w, long)
+	})).ServeHTTP(w, func() *http.Request {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		return r
+	}())
+	if got := decode(t, "gzip", w.Body.Bytes()); w.Header().Get("Content-Encoding") != "gzip" || string(got) != long {
+		t.Errorf("%v, %d bytes", w.Header(), len(got))
 	}
 }
 
