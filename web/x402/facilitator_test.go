@@ -37,7 +37,8 @@ func TestHTTPFacilitator(t *testing.T) {
 		{"a verdict that is a string", 200, `{"isValid":"true","success":"true"}`, ErrBadAnswer, ErrBadAnswer},
 		{"a verdict that is null", 200, `{"isValid":null,"success":null}`, ErrBadAnswer, ErrBadAnswer},
 		{"unauthorized", 401, `{"error":"x"}`, ErrBadAnswer, ErrBadAnswer},
-		{"too long", 200, `{"isValid":true,"success":true,"x":"` + strings.Repeat("x", 64<<10) + `"}`, ErrBadAnswer, ErrBadAnswer},
+		{"64 KiB", 200, `{"isValid":true,"success":true}` + strings.Repeat(" ", 65536-31), Verification{IsValid: true}, Settlement{Success: true}},
+		{"64 KiB and a byte", 200, `{"isValid":true,"success":true}` + strings.Repeat(" ", 65537-31), ErrBadAnswer, ErrBadAnswer},
 		{"a redirect", 302, ``, ErrBadAnswer, ErrBadAnswer},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -408,7 +408,8 @@ func TestHostilePaymentHeaders(t *testing.T) {
 		"deep":                {raw([]byte(strings.Repeat(`{"a":`, 2000))), 402},
 		"a huge number":       {raw([]byte(`{"x402Version":1e999}`)), 402},
 		"spaces":              {"   ", 402},
-		"too long":            {strings.Repeat("A", 16<<10+1), 431},
+		"as long as may be":   {strings.Repeat("A", 16384), 402},
+		"too long":            {strings.Repeat("A", 16385), 431},
 		"JavaScript's names":  {raw([]byte(`{"__proto__":{"x402Version":2}}`)), 402},
 		"accepted is a list":  {raw([]byte(`{"x402Version":2,"accepted":[]}`)), 402},
 		"accepted is missing": {raw([]byte(`{"x402Version":2}`)), 402},
@@ -468,6 +469,14 @@ func TestReasonsAreCodes(t *testing.T) {
 		"":                       "unexpected_verify_error",
 		"secret <b>message</b>":  "unexpected_verify_error",
 		"a\r\nSet-Cookie: x":     "unexpected_verify_error",
+		strings.Repeat("a", 100): strings.Repeat("a", 100),
+		"azAZ09_-.:":             "azAZ09_-.:",
+		"`":                      "unexpected_verify_error",
+		"{":                      "unexpected_verify_error",
+		"@":                      "unexpected_verify_error",
+		"[":                      "unexpected_verify_error",
+		"/":                      "unexpected_verify_error",
+		";":                      "unexpected_verify_error",
 		strings.Repeat("a", 101): "unexpected_verify_error",
 		"é":                      "unexpected_verify_error",
 	} {
@@ -549,6 +558,44 @@ func TestAResponseWaitsForItsSettlement(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhatWaitsIsAMebibyte(t *testing.T) {
+	for n, early := range map[int]bool{1 << 20: false, 1<<20 + 1: true} {
+		fac := good()
+		serve(New(Config{Amount: "5", PayTo: "p", Asset: "a", Facilitator: fac}), paidWith("Payment-Signature", v2("5", "a", "p")), func(w http.ResponseWriter, _ *http.Request) {
+			w.Write(make([]byte, n))
+			if (fac.settles == 1) != early {
+				t.Errorf("%d bytes: %d settles before the handler returned", n, fac.settles)
+			}
+		})
+		if fac.settles != 1 {
+			t.Errorf("%d bytes: %d settles", n, fac.settles)
+		}
+	}
+}
+
+func TestACallOfTheFacilitatorHas10Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		mw := New(Config{Amount: "5", PayTo: "p", Asset: "a", Facilitator: stuck{}})
+		if got := serve(mw, paidWith("Payment-Signature", v2("5", "a", "p")), respond(200, "ok")); got.Code != 503 || time.Since(begin) != 10*time.Second {
+			t.Errorf("%d after %v", got.Code, time.Since(begin))
+		}
+	})
+}
+
+// stuck never answers.
+type stuck struct{}
+
+func (stuck) Verify(ctx context.Context, _ Payment) (Verification, error) {
+	<-ctx.Done()
+	return Verification{}, ctx.Err()
+}
+
+func (stuck) Settle(ctx context.Context, _ Payment) (Settlement, error) {
+	<-ctx.Done()
+	return Settlement{}, ctx.Err()
 }
 
 func TestAHandlerCannotGoAroundTheGate(t *testing.T) {
