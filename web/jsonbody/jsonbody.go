@@ -10,6 +10,9 @@
 //
 //	mux.Handle("POST /orders", jsonbody.New(jsonbody.Config{})(createOrder))
 //
+// Endpoints with types, [web.JSON], check their bodies themselves; this is for other
+// handlers, and for middlewares that look at the body first.
+//
 // Requests with GET, HEAD, OPTIONS, DELETE, TRACE or CONNECT and no body pass
 // untouched, so that it may stand around a whole mux.
 //

@@ -111,8 +111,9 @@ func (b *body) reviveArray(in []any) []any {
 var ErrNoBody = errors.New("jsonbody: there is no body that the middleware has read: put jsonbody.New around the handler")
 
 // Decode decodes the body into what v points to, as json.Unmarshal does. A value
-// that does not fit is a [*web.Error] with SyntaxStatus that names the field; return
-// it from a [web.HandlerFunc].
+// that does not fit is a [*web.Error] with SyntaxStatus that names the first field that
+// is wrong; return it from a [web.HandlerFunc]. For rules, and for every mistake at
+// once, give [Raw] to a [web.Decoder].
 func Decode(r *http.Request, v any) error {
 	b := of(r)
 	if b == nil {
