@@ -118,6 +118,7 @@ func TestBeyondMiddy(t *testing.T) {
 		{"a route of its own before a bare one", []string{"GET /a/{x+}", "GET /a"}, "GET", "/a/", "200 GET /a"},
 		{"and if it comes first", []string{"GET /a", "GET /a/{x+}"}, "GET", "/a", "200 GET /a"},
 		{"a static path for ANY beats a wildcard for GET", []string{"ANY /health", "GET /{proxy+}"}, "GET", "/health", "200 ANY /health"},
+		{"every ANY reaches a method that comes later", []string{"ANY /a", "ANY /b", "GET /c"}, "GET", "/b", "200 ANY /b"},
 		{"whatever the order", []string{"GET /{proxy+}", "ANY /health"}, "GET", "/health", "200 ANY /health"},
 		{"and for another method", []string{"GET /{proxy+}", "ANY /health"}, "PURGE", "/health", "200 ANY /health"},
 		{"the wildcard has the rest", []string{"GET /{proxy+}", "ANY /health"}, "GET", "/x", `200 GET /{proxy+} proxy="x"`},
