@@ -37,6 +37,7 @@ func (s *source) breed() error {
 	}
 	b := breeder{fset: fset, source: s, lines: strings.Split(s.text, "\n")}
 	ast.Inspect(file, b.visit)
+	s.bodies = bodies(fset, file)
 	return nil
 }
 
@@ -46,7 +47,7 @@ func (b breeder) text(n ast.Node) string {
 
 func (b breeder) add(pos token.Pos, old, new string) {
 	p := b.fset.Position(pos)
-	m := mutant{p.Line, p.Offset, p.Offset + len(old), old, new}
+	m := mutant{line: p.Line, from: p.Offset, to: p.Offset + len(old), old: old, new: new}
 	if excused(b.lines[p.Line-1], m.String()) {
 		b.equivalent++
 		return

@@ -10,6 +10,12 @@
 // one more; zero in a comparison to one; a condition without an operator, and
 // what has a !, to its negation.
 //
+// A compiler's run for each of a thousand mutants takes hours. So all mutants of all
+// functions go into one test program, each as a branch that a variable of the
+// environment chooses (mutant schemata: Untch, Offutt and Harrold, ISSTA 1993), and
+// every mutant runs in a process of its own, with -failfast and an end to its time.
+// What no branch can hold, such as a constant's declaration, is compiled alone.
+//
 // The tree is not touched: mutants reach the compiler through -overlay. A mutant
 // that does not compile is counted apart, never as killed. The exit status is 1
 // when a mutant survived.
@@ -20,15 +26,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -63,15 +65,21 @@ type options struct {
 type source struct {
 	path       string
 	text       string
+	bodies     []body
 	mutants    []mutant
 	equivalent int // mutants that a comment excuses
 }
 
 // A mutant replaces the bytes [from, to) of a file.
 type mutant struct {
+	id       int // from 1; 0 is not of our part
 	line     int
 	from, to int
 	old, new string
+
+	alone   bool // no branch can hold it
+	verdict verdict
+	by      string // who killed it
 }
 
 func (m mutant) String() string { return m.old + " -> " + m.new }
@@ -92,99 +100,73 @@ func (o options) mutate(w io.Writer, pkg string) (alive int, err error) {
 	if _, err := fmt.Sscanf(o.part, "%d/%d", &nth, &of); err != nil || nth < 1 || nth > of {
 		return 0, fmt.Errorf("-part is %q; write it as 1/2", o.part)
 	}
-	sources, err := find(pkg, o.only)
+	b, sources, err := o.find(pkg)
 	if err != nil {
 		return 0, err
-	}
-	dir, err := os.MkdirTemp("", "mutate")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	if !o.list {
-		if err := o.calibrate(pkg); err != nil {
-			return 0, err
-		}
 	}
 	i := 0
-	for _, src := range sources {
-		var count [verdicts]int
-		for _, m := range src.mutants {
-			if i++; (i-1)%of != nth-1 {
-				continue
-			}
-			at := fmt.Sprintf("%s:%d: %s", filepath.Base(src.path), m.line, m)
-			if o.list {
-				fmt.Fprintln(w, at)
-				continue
-			}
-			v, by, err := o.judge(dir, pkg, src, m)
-			if err != nil {
-				return alive, err
-			}
-			count[v]++
-			switch {
-			case v == survived:
-				fmt.Fprintln(w, "SURVIVED", at)
-			case v == killed && o.verbose:
-				fmt.Fprintf(w, "killed %s by %s\n", at, by)
+	for _, s := range sources {
+		for k := range s.mutants {
+			if i++; (i-1)%of == nth-1 {
+				s.mutants[k].id = i
 			}
 		}
-		alive += count[survived]
-		if len(src.mutants)+src.equivalent > 0 && !o.list {
-			fmt.Fprintf(w, "%s: %d mutants killed, %d survived; %d equivalent, %d did not compile\n",
-				filepath.Base(src.path), count[killed], count[survived], src.equivalent, count[stillborn])
+	}
+	if o.list {
+		for _, s := range sources {
+			for _, m := range s.mutants {
+				if m.id != 0 {
+					fmt.Fprintln(w, s.at(m))
+				}
+			}
 		}
+		return 0, nil
+	}
+	if b.scratch, err = os.MkdirTemp("", "mutate"); err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(b.scratch)
+	program, err := b.weave(sources)
+	if err != nil {
+		return 0, err
+	}
+	if err := b.calibrate(program); err != nil {
+		return 0, err
+	}
+	for _, s := range sources {
+		if err := b.judge(program, s); err != nil {
+			return alive, err
+		}
+		alive += o.report(w, s)
 	}
 	return alive, nil
 }
 
-// calibrate makes sure that the tests pass, and that no mutant takes for ever.
-func (o *options) calibrate(pkg string) error {
-	limit := o.timeout
-	if limit == 0 {
-		o.timeout = 10 * time.Minute
-	}
-	if out, err := o.test(pkg); err != nil { // and compiles what the package imports
-		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
-	}
-	began := time.Now()
-	if out, err := o.test(pkg); err != nil {
-		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
-	}
-	if o.timeout = limit; limit == 0 {
-		o.timeout = max(10*time.Since(began), 20*time.Second)
-	}
-	return nil
+func (s *source) at(m mutant) string {
+	return fmt.Sprintf("%s:%d: %s", filepath.Base(s.path), m.line, m)
 }
 
-func find(pkg, only string) ([]source, error) {
-	match, err := regexp.Compile(only)
-	if err != nil {
-		return nil, err
+// report writes what became of a file's mutants.
+func (o options) report(w io.Writer, s *source) (alive int) {
+	if len(s.mutants)+s.equivalent == 0 {
+		return 0
 	}
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}\n{{join .GoFiles \"\\n\"}}", pkg).Output()
-	if err != nil {
-		return nil, fmt.Errorf("go list %s: %w", pkg, err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	var all []source
-	for _, name := range lines[1:] {
-		if !match.MatchString(name) {
+	var count [verdicts]int
+	for _, m := range s.mutants {
+		if m.id == 0 {
 			continue
 		}
-		path := filepath.Join(lines[0], name)
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
+		count[m.verdict]++
+		switch {
+		case m.verdict == survived:
+			fmt.Fprintln(w, "SURVIVED", s.at(m))
+		case m.verdict == killed && o.verbose:
+			fmt.Fprintf(w, "killed %s by %s\n", s.at(m), m.by)
 		}
-		src := source{path: path, text: string(text)}
-		if err := src.breed(); err != nil {
-			return nil, err
-		}
-		all = append(all, src)
 	}
-	return all, nil
+	fmt.Fprintf(w, "%s: %d mutants killed, %d survived; %d equivalent, %d did not compile\n",
+		filepath.Base(s.path), count[killed], count[survived], s.equivalent, count[stillborn])
+	return count[survived]
 }
 
 // excused reports whether the comment at the end of a line excuses a mutant.
@@ -194,42 +176,4 @@ func excused(line, mutant string) bool {
 		return false
 	}
 	return !strings.Contains(reason, "`") || strings.Contains(reason, "`"+mutant+"`")
-}
-
-var failure = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
-
-// judge runs the tests with the mutant in place. A mutant is killed by a failure
-// or by the time that it took.
-func (o options) judge(dir, pkg string, src source, m mutant) (v verdict, by string, err error) {
-	changed := filepath.Join(dir, "mutant.go")
-	if err := os.WriteFile(changed, []byte(src.text[:m.from]+m.new+src.text[m.to:]), 0o644); err != nil {
-		return 0, "", err
-	}
-	b, err := json.Marshal(map[string]map[string]string{"Replace": {src.path: changed}})
-	if err != nil {
-		return 0, "", err
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlay, b, 0o644); err != nil {
-		return 0, "", err
-	}
-	out, err := o.test(pkg, "-overlay", overlay)
-	switch {
-	case err == nil:
-		return survived, "", nil
-	case strings.Contains(string(out), "[build failed]"):
-		return stillborn, "", nil
-	}
-	by = "the end of its time, or a panic"
-	if m := failure.FindSubmatch(out); m != nil {
-		by = string(m[1])
-	}
-	return killed, by, nil
-}
-
-func (o options) test(pkg string, more ...string) ([]byte, error) {
-	args := append([]string{"test", "-short", "-failfast", "-vet=off", "-count=1", "-run", o.run, "-skip", o.skip, "-timeout", o.timeout.String()}, more...)
-	ctx, cancel := context.WithTimeout(context.Background(), o.timeout+2*time.Minute) // the compiler is not the mutant's fault
-	defer cancel()
-	return exec.CommandContext(ctx, "go", append(args, pkg)...).CombinedOutput()
 }
