@@ -272,11 +272,12 @@ func (v *Verifier) key(parser paseto.Parser, protocol paseto.Protocol, token str
 
 func keyID(footer []byte) (kid string, ok bool) {
 	// A map, since a struct's field would match "KID" as well.
-	var object map[string]json.RawMessage
-	if json.Unmarshal(footer, &object) != nil || object["kid"] == nil {
+	var object map[string]any
+	if json.Unmarshal(footer, &object) != nil {
 		return "", false
 	}
-	return kid, json.Unmarshal(object["kid"], &kid) == nil
+	kid, ok = object["kid"].(string)
+	return kid, ok
 }
 
 func publicKey(ctx context.Context, source func(context.Context) ([]byte, error)) (paseto.V4AsymmetricPublicKey, error) {

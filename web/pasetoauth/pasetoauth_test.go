@@ -214,6 +214,8 @@ func TestPurposesAndKeys(t *testing.T) {
 		{"no kid, no default", Config{Keys: map[string]Key{"1": pub(one)}}, signed(one, ""), 401, "the token's footer names no key"},
 		{"no kid, a default", Config{Key: pub(two), Keys: map[string]Key{"1": pub(one)}}, signed(two, "not JSON"), 200, ""},
 		{"a kid that is no string is none", Config{Keys: map[string]Key{"1": pub(one)}}, signed(one, `{"kid":1}`), 401, "the token's footer names no key"},
+		{"a kid that is null is none", Config{Keys: map[string]Key{"1": pub(one)}}, signed(one, `{"kid":null}`), 401, "the token's footer names no key"},
+		{"an empty kid is one", Config{Keys: map[string]Key{"": pub(one)}}, signed(one, `{"kid":""}`), 200, ""},
 		{"KID is not kid", Config{Keys: map[string]Key{"1": pub(one)}}, signed(one, `{"KID":"1"}`), 401, "the token's footer names no key"},
 		{"a kid without Keys is ignored", Config{Key: pub(one)}, signed(one, `{"kid":"ghost"}`), 200, ""},
 		{"a footer that is no base64", Config{Keys: map[string]Key{"1": pub(one)}}, signed(one, "") + ".!", 401, "invalid signature"},
