@@ -101,43 +101,31 @@ func (w *writer) block(last bool) {
 	w.send(w.out)
 }
 
-// Flush writes all bits of what was written, padded to a byte with an empty metadata
-// block: RFC 7932 section 9.2. The encoder keeps the bits that do not fill a byte, and gives them
-// up only for the end of a stream. So it is asked for that, and the end it wrote, two
-// ones and zeros up to the byte, is replaced.
+// Flush writes all bits of what was written, up to a byte with the help of an empty
+// metadata block: RFC 7932 section 9.2. The encoder keeps the bits that do not fill a
+// byte, and gives them up only for the end of a stream. So it is asked for that, and the
+// end that it writes, two ones and zeros up to the byte, is replaced.
 func (w *writer) Flush() error {
 	w.block(false)
-	end := w.encoder.Encode(w.out[:0], nil, nil, true)
-	w.out = end
-	if len(end) == 0 {
-		return w.err
-	}
-	tail := end[len(end)-1]
-	ones := bits.Len8(tail) // the second of the two ones is the highest
-	var kept uint           // bits in tail that are not the end's
-	if ones >= 2 {
-		kept = uint(ones - 2)
-		tail &^= 3 << kept
-	} else { // the two ones lie in two bytes
-		end = end[:len(end)-1]
-		kept = 7
-		tail = end[len(end)-1] &^ (1 << 7)
-	}
-	block := uint16(tail) | metadata<<kept
-	end = append(end[:len(end)-1], byte(block))
-	if kept+metadataBits > 8 {
-		end = append(end, byte(block>>8))
+	end := w.encoder.Encode(append(w.out[:0], 0), nil, nil, true) // behind a zero, to have two bytes
+	n := len(end) - 2
+	tail := uint32(end[n]) | uint32(end[n+1])<<8
+	kept := bits.Len32(tail) - 2 // bits before the two ones
+	tail = tail&^(0b11<<kept) | metadata<<kept
+	end = end[:n]
+	for bit := 0; bit < kept+metadataBits; bit += 8 {
+		end = append(end, byte(tail>>bit))
 	}
 	w.out = end
-	w.send(end)
+	w.send(end[1:])
 	return w.err
 }
 
 // An empty metadata block is the bits 0 (not the last), 11 (metadata), 0 (reserved), 00
 // (no length), written from the lowest on.
 const (
-	metadata     uint16 = 0b000110
-	metadataBits        = 6
+	metadata     = 0b000110
+	metadataBits = 6
 )
 
 // Close implements [compress.Encoder].
