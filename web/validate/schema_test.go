@@ -313,34 +313,34 @@ func TestBounds(t *testing.T) {
 	if f, err := list.Validate(many); err != nil || len(f) != 100 {
 		t.Errorf("%d findings, %v", len(f), err)
 	}
-	any := compile(t, `{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"boolean"}]}}`)
-	if f, err := any.Validate(many); err != nil || len(f) != 100 {
+	union := compile(t, `{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"boolean"}]}}`)
+	if f, err := union.Validate(many); err != nil || len(f) != 100 {
 		t.Errorf("%d findings, %v", len(f), err)
 	}
-	refused := func(rule string, s *Schema, v any2) {
+	refused := func(rule string, s *Schema, v any) {
 		t.Helper()
 		f, err := s.Validate(v)
 		if _, ok := errors.AsType[*BoundError](err); !ok || f != nil {
 			t.Errorf("%s: got %v, %v", rule, f, err)
 		}
 	}
-	deep := any2(1)
+	var deep any = 1
 	for range 65 {
-		deep = []any2{deep}
+		deep = []any{deep}
 	}
 	refused("deep", compile(t, `true`), deep)
 	refused("out of range", compile(t, `{"minimum":1}`), json.Number("1e999999999"))
 	refused("not finite", compile(t, `true`), func() float64 { var z float64; return 1 / z }())
 	refused("not JSON", compile(t, `true`), struct{}{})
-	refused("in a member", compile(t, `true`), map[string]any2{"a": []any2{struct{}{}}})
+	refused("in a member", compile(t, `true`), map[string]any{"a": []any{struct{}{}}})
 	if f, err := compile(t, `{"minimum":1}`).Validate(json.Number("1e-999999999")); err != nil || len(f) != 1 {
 		t.Errorf("a tiny number: %v, %v", f, err)
 	}
 	// Each level is judged twice by each of two: 4 to the power of 60.
 	hard := compile(t, `{"$ref":"#/$defs/n","$defs":{"n":{"oneOf":[{"type":"array","items":{"$ref":"#/$defs/n"}},{"type":"array","items":{"$ref":"#/$defs/n"},"maxItems":1}]}}}`)
-	nest := any2([]any2{})
+	var nest any = []any{}
 	for range 60 {
-		nest = []any2{nest}
+		nest = []any{nest}
 	}
 	refused("exponential", hard, nest)
 	beyond := compile(t, `{"$ref":"#/$defs/n","unevaluatedItems":true,"$defs":{"n":{"anyOf":[{"type":"array","items":{"$ref":"#/$defs/n"}},{"type":"array","items":{"$ref":"#/$defs/n"},"minItems":0}]}}}`)
@@ -350,13 +350,11 @@ func TestBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := small.Validate([]any2{1, 2, 3}); err != nil || len(f) != 2 {
+	if f, err := small.Validate([]any{1, 2, 3}); err != nil || len(f) != 2 {
 		t.Error(f, err)
 	}
-	refused("MaxDepth", small, []any2{[]any2{}})
+	refused("MaxDepth", small, []any{[]any{}})
 }
-
-type any2 = any
 
 func TestGoNumbersAreNumbers(t *testing.T) {
 	s := compile(t, `{"type":"integer","minimum":5}`)
