@@ -11,12 +11,12 @@ import (
 
 func TestInLambdaAsBehindNetHTTP(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	mux.HandleFunc("/fast", func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle("/slow", New(Config{Timeout: 50 * time.Millisecond})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })))
+	mux.Handle("/fast", New(Config{Timeout: time.Minute})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Handler", "1")
 		_, _ = io.WriteString(w, "done")
-	})
-	middytest.Everywhere(t, New(Config{Timeout: 200 * time.Millisecond})(mux), func(t *testing.T, url string) {
+	})))
+	middytest.Everywhere(t, mux, func(t *testing.T, url string) {
 		for path, status := range map[string]int{"/slow": 503, "/fast": 200} {
 			resp, err := http.Get(url + path)
 			if err != nil {

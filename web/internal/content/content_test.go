@@ -104,3 +104,56 @@ func TestShortKeepsCharactersWhole(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestNone(t *testing.T) {
+	for _, c := range []struct {
+		rule, method, body string
+		length             int64
+		want               bool
+	}{
+		{"GET", "GET", "", 0, true},
+		{"DELETE", "DELETE", "", 0, true},
+		{"GET with a body", "GET", "x", 1, false},
+		{"GET with a body of unknown length", "GET", "x", -1, false},
+		{"POST", "POST", "", 0, false},
+		{"a method that nobody knows", "PURGE", "", 0, false},
+	} {
+		r := httptest.NewRequest(c.method, "/", strings.NewReader(c.body))
+		r.ContentLength = c.length
+		if got := None(r); got != c.want {
+			t.Errorf("%s: got %v", c.rule, got)
+		}
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Body, r.ContentLength = nil, -1
+	if !None(r) {
+		t.Error("no body at all")
+	}
+}
+
+func TestRefusalsSayWhatWouldBeTaken(t *testing.T) {
+	for got, detail := range map[string]string{
+		"":                       "the Content-Type must be a/b; there is none",
+		"x/y":                    `the Content-Type must be a/b; it is "x/y"`,
+		strings.Repeat("x", 100): `the Content-Type must be a/b; it is "` + strings.Repeat("x", 64) + `…"`,
+	} {
+		if e := Unsupported(got, "a/b"); e.Status != 415 || e.Detail != detail || e.Header.Get("Accept") != "a/b" {
+			t.Errorf("%q: %v", got, e)
+		}
+	}
+	for coding, refused := range map[string]bool{"": false, "identity": false, " Identity ": false, "gzip": true} {
+		e := Encoded(http.Header{"Content-Encoding": {coding}})
+		if (e != nil) != refused || e != nil && (e.Status != 415 || e.Header.Get("Accept-Encoding") != "identity") {
+			t.Errorf("%q: %v", coding, e)
+		}
+	}
+}
+
+func TestReplace(t *testing.T) {
+	r := httptest.NewRequest("POST", "/", strings.NewReader("old"))
+	r.TransferEncoding = []string{"chunked"}
+	Replace(r, []byte("new body"))
+	if b, err := io.ReadAll(r.Body); string(b) != "new body" || err != nil || r.ContentLength != 8 || r.TransferEncoding != nil {
+		t.Errorf("%q, %v, %d", b, err, r.ContentLength)
+	}
+}
