@@ -27,7 +27,9 @@ import (
 // Sources are values, safe for concurrent use.
 type Sources struct {
 	// Cookie is the name of a cookie. Its value is taken as it stands, without one
-	// pair of quotes around it.
+	// pair of quotes around it. A browser sends it along with requests of other
+	// sites too: set it with SameSite, and HttpOnly, or check the origin with
+	// http.CrossOriginProtection.
 	Cookie string
 	// Header is the name of a header. Authorization must hold the scheme Bearer, in
 	// any case, one space, and the token; another header holds the token alone.
