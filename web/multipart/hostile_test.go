@@ -1,11 +1,14 @@
 package multipart
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/gomiddy/middy/web"
 )
 
 // What a million bytes can do is bounded, in the answer and in memory.
@@ -47,5 +50,42 @@ func TestHostileBodies(t *testing.T) {
 				t.Errorf("%d bytes were allocated for each byte", times)
 			}
 		})
+	}
+}
+
+// zeros is a file of n bytes that nobody keeps.
+type zeros struct{ n int }
+
+func (z *zeros) Read(p []byte) (int, error) {
+	if z.n == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(p), z.n)
+	clear(p[:n])
+	z.n -= n
+	return n, nil
+}
+
+func TestAStreamIsNeverInMemory(t *testing.T) {
+	const size = 64 << 20
+	head, tail := "--T\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\n", "\r\n--T--"
+	r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(head), &zeros{size}, strings.NewReader(tail)))
+	r.Header.Set("Content-Type", typeT)
+	var read int64
+	h := New(Config{Stream: true, MaxBytes: -1})(web.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		p, err := Reader(r).Next()
+		if err != nil {
+			return err
+		}
+		read, err = io.Copy(io.Discard, p)
+		return err
+	}))
+	w := httptest.NewRecorder()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	h.ServeHTTP(w, r)
+	runtime.ReadMemStats(&after)
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 10; w.Code != 200 || read != size || used > 256 {
+		t.Errorf("%d: read %d bytes, allocated %d KiB", w.Code, read, used)
 	}
 }
