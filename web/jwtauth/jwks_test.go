@@ -343,6 +343,30 @@ func TestConcurrentRequestsShareOneFetch(t *testing.T) {
 	})
 }
 
+func TestConcurrentRequestsShareAFailure(t *testing.T) {
+	token := from(t, "a", "k", "p256")
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		v := NewVerifier(remote(func(*http.Request) (*http.Response, error) {
+			calls.Add(1)
+			time.Sleep(time.Second) // synthetic
+			return nil, errors.New("refused")
+		}))
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if _, err := v.Verify(t.Context(), token); err == nil || !strings.Contains(err.Error(), "refused") {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if calls.Load() != 1 {
+			t.Errorf("%d fetches", calls.Load())
+		}
+	})
+}
+
 func TestAFetchBelongsToItsRequest(t *testing.T) {
 	token, set := from(t, "a", "k", "p256"), jwks("p256", "k", nil)
 	synctest.Test(t, func(t *testing.T) {
