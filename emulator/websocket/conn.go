@@ -187,7 +187,7 @@ func (c *conn) accept(w http.ResponseWriter, r *http.Request, protocol string) e
 
 // after is a timer that a negative duration never fires.
 func after(d time.Duration, do func()) *time.Timer {
-	t := time.AfterFunc(max(d, time.Hour), do)
+	t := time.AfterFunc(time.Hour, do)
 	if d < 0 {
 		t.Stop()
 	} else {
