@@ -608,6 +608,7 @@ func TestValidate(t *testing.T) {
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {JWKS: "http://a/jwks"}}}, "not https"},
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {JWKS: "http://127.0.0.1/jwks"}}}, "not https"},
 		{Config{Algorithms: rs, AllowLoopbackHTTP: true, Issuers: map[string]Issuer{"a": {JWKS: "http://a/jwks"}}}, "not https"},
+		{Config{Algorithms: rs, AllowLoopbackHTTP: true, Issuers: map[string]Issuer{"a": {JWKS: "http://169.254.169.254/jwks"}}}, "not https"},
 		{Config{Algorithms: rs, AllowLoopbackHTTP: true, Issuers: map[string]Issuer{"a": {JWKS: "http://[::1]:1/jwks"}}}, ""},
 		{Config{Algorithms: rs, AllowLoopbackHTTP: true, Issuers: map[string]Issuer{"a": {JWKS: "http://localhost/jwks"}}}, ""},
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {JWKS: "https://u:p@a/jwks"}}}, "without a user"},

@@ -119,7 +119,7 @@ func TestCredentialsThatCannotBeHad(t *testing.T) {
 func TestAFacilitatorsURL(t *testing.T) {
 	for url, ok := range map[string]bool{
 		"": true, "https://a/b": true, "http://127.0.0.1:1": true, "http://localhost": true,
-		"http://a": false, "https://u:p@a": false, "https://a?q": false, "a": false, "https://%zz": false, "ftp://a": false,
+		"http://a": false, "http://10.0.0.1": false, "http://[::1]:1": true, "https://u:p@a": false, "https://a?q": false, "a": false, "https://%zz": false, "ftp://a": false,
 	} {
 		err := HTTPFacilitator{URL: url, AllowLoopbackHTTP: true}.Validate()
 		if (err == nil) != ok || err != nil && strings.Contains(err.Error(), "u:p@") {
