@@ -2,6 +2,7 @@ package brotli_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -80,8 +81,8 @@ func TestWhatIsFlushedCanBeRead(t *testing.T) {
 			var all []byte
 			for i := range 24 {
 				n := i
-				if i%12 == 11 {
-					n = 60_000 + r.IntN(60_000) // about a block
+				if i == 15 {
+					n = 1<<16 + 500 // more than a block
 				}
 				chunks = append(chunks, text(n, r))
 				all = append(all, chunks[i]...)
@@ -132,6 +133,80 @@ func TestAnEncoderServesAgain(t *testing.T) {
 		if got, err := io.ReadAll(andybalholm.NewReader(w.Body)); err != nil || string(got) != strings.Repeat(path, 1000) {
 			t.Fatalf("%d: %d bytes, %v", i, len(got), err)
 		}
+	}
+}
+
+func TestTheDefaultQualityIs4(t *testing.T) {
+	body := text(50_000, rand.New(rand.NewPCG(1, 2)))
+	wire := func(quality int) []byte {
+		return serve(t, brotli.Config{Quality: quality}, [][]byte{body}, func(int, []byte) {})
+	}
+	if !bytes.Equal(wire(0), wire(4)) || bytes.Equal(wire(0), wire(5)) {
+		t.Errorf("lengths %d, %d, %d", len(wire(0)), len(wire(4)), len(wire(5)))
+	}
+}
+
+func respond(w http.ResponseWriter, write http.HandlerFunc) {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept-Encoding", "br")
+	compress.New(compress.Config{Encodings: []compress.Encoding{brotli.New(brotli.Config{})}})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		write(w, r)
+	})).ServeHTTP(w, r)
+}
+
+// A block of 64 KiB at a time, so that memory is bounded.
+func TestALongBodyGoesOutAsItComes(t *testing.T) {
+	w := httptest.NewRecorder()
+	r := rand.New(rand.NewPCG(1, 2))
+	respond(w, func(out http.ResponseWriter, _ *http.Request) {
+		out.Write(text(1<<16+1, r)) // what the middleware holds back, and more
+		for i := range 5 {
+			before := w.Body.Len()
+			out.Write(text(1<<16, r))
+			if w.Body.Len() == before {
+				t.Errorf("nothing of block %d went out", i)
+			}
+		}
+	})
+}
+
+// gone is a client that leaves after some bytes.
+type gone struct {
+	*httptest.ResponseRecorder
+	left, after int
+}
+
+var errGone = errors.New("gone")
+
+func (w *gone) Write(p []byte) (int, error) {
+	if w.left -= len(p); w.left < 0 {
+		w.after++
+		return 0, errGone
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+func TestTheHandlerLearnsThatTheClientHasGone(t *testing.T) {
+	w := &gone{ResponseRecorder: httptest.NewRecorder(), left: 30_000}
+	r := rand.New(rand.NewPCG(1, 2))
+	respond(w, func(out http.ResponseWriter, _ *http.Request) {
+		var err error
+		for n := 0; err == nil; n++ {
+			if n > 100 {
+				t.Fatal("it never does")
+			}
+			_, err = out.Write(text(1<<16, r))
+		}
+		if _, again := out.Write([]byte("x")); !errors.Is(err, errGone) || !errors.Is(again, errGone) {
+			t.Errorf("errors %v, %v", err, again)
+		}
+		if err := http.NewResponseController(out).Flush(); !errors.Is(err, errGone) {
+			t.Errorf("error of the flush %v", err)
+		}
+	})
+	if w.after != 1 {
+		t.Errorf("the client that has gone was written to %d times", w.after)
 	}
 }
 
