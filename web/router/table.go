@@ -281,7 +281,7 @@ func (t *table) prepare(r *http.Request) (prepared, bool) {
 	if !t.cfg.StrictSlash && len(short) > 1 && strings.HasSuffix(short, "/") {
 		short, slash = short[:len(short)-1], true
 	}
-	short = withoutEmpty(short)
+	short = withoutLoneSlash(withoutEmpty(short))
 	if short == path {
 		return prepared{r: r}, true
 	}
@@ -321,6 +321,21 @@ func cutSegments(path, prefix string) string {
 func dotted(path string) bool {
 	return strings.Contains(path, "/.") && (strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
 		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/.."))
+}
+
+// withoutLoneSlash puts empty before a segment that is an encoded slash and nothing
+// else: ServeMux would take it for a slash at the end.
+func withoutLoneSlash(path string) string {
+	if !strings.Contains(path, "/%2") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if strings.EqualFold(s, "%2F") {
+			segments[i] = "%00" + s
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // withoutEmpty replaces empty segments, apart from one at the end.
@@ -440,7 +455,10 @@ func (s *segment) value(matched string) (string, bool) {
 		return strings.ReplaceAll(matched, empty, ""), true
 	}
 	value, ok := strings.CutSuffix(matched, s.suffix)
-	return value, ok && value != "" && value != empty
+	if value == "" || value == empty {
+		return "", false
+	}
+	return strings.TrimPrefix(value, empty), ok
 }
 
 // publish makes the values readable with Request.PathValue.
