@@ -58,6 +58,7 @@
 package jwtauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -275,26 +276,18 @@ func (c Config) mayFetch(u *url.URL) error {
 }
 
 func (c Config) withDefaults() Config {
-	c.MaxTokenBytes = or(c.MaxTokenBytes, 16<<10)
-	c.MaxJWKSBytes = or(c.MaxJWKSBytes, 1<<20)
-	c.CacheExpiry = or(c.CacheExpiry, 10*time.Minute)
-	c.Cooldown = or(c.Cooldown, 30*time.Second)
-	c.MaxStale = max(or(c.MaxStale, time.Hour), 0)
-	c.FetchTimeout = or(c.FetchTimeout, 5*time.Second)
+	c.MaxTokenBytes = cmp.Or(c.MaxTokenBytes, 16<<10)
+	c.MaxJWKSBytes = cmp.Or(c.MaxJWKSBytes, 1<<20)
+	c.CacheExpiry = cmp.Or(c.CacheExpiry, 10*time.Minute)
+	c.Cooldown = cmp.Or(c.Cooldown, 30*time.Second)
+	c.MaxStale = max(cmp.Or(c.MaxStale, time.Hour), 0)
+	c.FetchTimeout = cmp.Or(c.FetchTimeout, 5*time.Second)
 	c.Algorithms, c.Issuer, c.Audience = slices.Clone(c.Algorithms), slices.Clone(c.Issuer), slices.Clone(c.Audience)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	c.Client = c.fetcher()
 	return c
-}
-
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // A Verifier verifies tokens apart from a request: in a Lambda authorizer, or for

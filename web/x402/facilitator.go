@@ -2,6 +2,7 @@ package x402
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,8 +90,11 @@ type HTTPFacilitator struct {
 
 const defaultFacilitator = "https://x402.org/facilitator"
 
-// Validate reports a URL that cannot be used.
+// Validate reports a URL that cannot be used, and negative limits.
 func (f HTTPFacilitator) Validate() error {
+	if f.MaxBytes < 0 || f.Timeout < 0 {
+		return errors.New("x402: the facilitator's MaxBytes and Timeout must be >= 0: a limit cannot be switched off")
+	}
 	if f.URL == "" {
 		return nil
 	}
@@ -146,21 +150,14 @@ func (f HTTPFacilitator) Settle(ctx context.Context, p Payment) (Settlement, err
 // post sends a payment and decodes the answer. ok is false when it came with an
 // error status, and said why nevertheless.
 func (f HTTPFacilitator) post(ctx context.Context, path string, p Payment, answer any, whole func() bool) (ok bool, err error) {
-	timeout := f.Timeout
-	if timeout <= 0 {
-		timeout = 10 * time.Second
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(f.Timeout, 10*time.Second))
 	defer cancel()
 	resp, err := f.send(ctx, path, p)
 	if err != nil {
 		return false, fmt.Errorf("x402: facilitator %s: %w", path, err)
 	}
 	defer resp.Body.Close()
-	limit := f.MaxBytes
-	if limit <= 0 {
-		limit = 64 << 10
-	}
+	limit := cmp.Or(f.MaxBytes, 64<<10)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
 		return false, fmt.Errorf("x402: facilitator %s: %w", path, err)
@@ -176,10 +173,7 @@ func (f HTTPFacilitator) post(ctx context.Context, path string, p Payment, answe
 }
 
 func (f HTTPFacilitator) send(ctx context.Context, path string, p Payment) (*http.Response, error) {
-	base := f.URL
-	if base == "" {
-		base = defaultFacilitator
-	}
+	base := cmp.Or(f.URL, defaultFacilitator)
 	body := text(struct {
 		X402Version         int             `json:"x402Version"`
 		PaymentPayload      json.RawMessage `json:"paymentPayload"`

@@ -128,6 +128,14 @@ func TestAFacilitatorsURL(t *testing.T) {
 	}
 }
 
+func TestAFacilitatorsLimitsCannotBeSwitchedOff(t *testing.T) {
+	for _, f := range []HTTPFacilitator{{MaxBytes: -1}, {Timeout: -1}} {
+		if f.Validate() == nil {
+			t.Errorf("%+v passed", f)
+		}
+	}
+}
+
 func TestARejectionSaysWhy(t *testing.T) {
 	inner := errors.New("inner")
 	e := &Rejection{Reason: "r", Err: inner}

@@ -40,6 +40,7 @@ package x402
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -271,24 +272,12 @@ func (c Config) withDefaults() Config {
 	if c.Facilitator == nil {
 		c.Facilitator = HTTPFacilitator{URL: c.FacilitatorURL}
 	}
-	if c.Network == "" {
-		c.Network = "eip155:8453"
-	}
-	if c.MimeType == "" {
-		c.MimeType = "application/json"
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.MaxPaymentBytes == 0 {
-		c.MaxPaymentBytes = 16 << 10
-	}
-	if c.MaxBuffer == 0 {
-		c.MaxBuffer = 1 << 20
-	}
-	if c.BaseURL == "" {
-		c.BaseURL = "https://localhost"
-	}
+	c.Network = cmp.Or(c.Network, "eip155:8453")
+	c.MimeType = cmp.Or(c.MimeType, "application/json")
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.MaxPaymentBytes = cmp.Or(c.MaxPaymentBytes, 16<<10)
+	c.MaxBuffer = cmp.Or(c.MaxBuffer, 1<<20)
+	c.BaseURL = cmp.Or(c.BaseURL, "https://localhost")
 	if c.Now == nil {
 		c.Now = time.Now
 	}
