@@ -54,10 +54,11 @@ func (b *bench) build(name string, replace map[string]string) (program string, s
 	program = filepath.Join(dir, "mutant.test")
 	cmd := exec.Command("go", "test", "-c", "-vet=off", "-gcflags=-e", "-overlay", overlay, "-o", program, ".")
 	cmd.Dir = b.dir
-	if said, err = cmd.CombinedOutput(); err != nil {
-		return "", said, fmt.Errorf("%w: %w", errRefused, err)
+	said, err = cmd.CombinedOutput()
+	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1 {
+		err = fmt.Errorf("%w: %w", errRefused, err)
 	}
-	return program, said, nil
+	return program, said, err
 }
 
 var named = regexp.MustCompile(`\bmutant(\d+)\.go:\d`)
