@@ -6,7 +6,11 @@
 // http.ResponseController, which finds the writer beneath through Unwrap.
 package response
 
-import "net/http"
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
 
 // OnHeader returns a writer that calls f once, just before the final status goes
 // out, also when the handler calls Write or Flush without it. f may change the
@@ -52,6 +56,14 @@ func (w *onHeader) FlushError() error {
 }
 
 func (w *onHeader) Flush() { _ = w.FlushError() }
+
+// Hijack is for [http.ResponseController]. Who has taken the connection over needs
+// no header.
+func (w *onHeader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	w.begun = w.begun || err == nil
+	return conn, rw, err
+}
 
 // Unwrap is for [http.ResponseController].
 func (w *onHeader) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -3,6 +3,7 @@ package response
 import (
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -116,3 +117,40 @@ type brokenWriter struct{ rec *httptest.ResponseRecorder }
 func (w brokenWriter) Header() http.Header       { return w.rec.Header() }
 func (w brokenWriter) WriteHeader(int)           {}
 func (w brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestAHijackedConnectionGetsNoHeader(t *testing.T) {
+	called := false
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		hooked, finish := OnHeader(w, func(status int, _ http.Header) int { called = true; return status })
+		conn, _, err := http.NewResponseController(hooked).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		finish()
+		_ = conn.Close()
+	}))
+	var logged strings.Builder
+	srv.Config.ErrorLog = log.New(&logged, "", 0)
+	srv.Start()
+	resp, err := http.Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	srv.Close()
+	if resp.StatusCode != 204 || called || logged.Len() > 0 {
+		t.Errorf("status %d, called %v, logged %q", resp.StatusCode, called, logged.String())
+	}
+
+	rec := httptest.NewRecorder() // which cannot be hijacked
+	hooked, finish := OnHeader(rec, func(int, http.Header) int { return 418 })
+	if _, _, err := http.NewResponseController(hooked).Hijack(); err == nil {
+		t.Error("a recorder was hijacked")
+	}
+	finish()
+	if rec.Code != 418 {
+		t.Error("a hijack that failed took the header away:", rec.Code)
+	}
+}
