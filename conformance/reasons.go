@@ -609,9 +609,9 @@ var dots = regexp.MustCompile(`/(?:\.|%2[Ee]){1,2}[/"?]`)
 
 // emptyElements: an empty element of a list is none.
 func emptyElements(c *Case, want, got map[string]any) bool {
-	_, b, ok := headers2(want, got)
-	if !ok || !strings.Contains(string(c.Event), `" , "`) || reflect.DeepEqual(want, got) || b["access-control-allow-methods"] == nil && b["access-control-allow-origin"] == nil {
-		return false
+	a, _, ok := headers2(want, got)
+	if !ok || !strings.Contains(string(c.Event), `" , "`) || reflect.DeepEqual(want, got) || len(a) > 0 {
+		return false // Middy's refusal of a preflight has no header
 	}
 	replace(want, got)
 	return true
