@@ -170,7 +170,9 @@ by one, those called generated come from a seed, with Middy's answer as the orac
     make conformance
 
 runs them on ours and, where npm is at hand, on Middy itself, and fails on a difference:
-also when Middy says something else than it did.
+also when Middy says something else than it did. Packages that the registry lacks come from
+Middy's repository at the tag 7.8.0; the environment variable MIDDY_SOURCE names another copy
+of it. What cannot be had is named, and its cases are held only beside the stored answers.
 
 The row stack has several middlewares in one function, in the order that Middy's
 documentation recommends.
