@@ -472,6 +472,18 @@ func TestRedirectsStayOnHTTPS(t *testing.T) {
 			}
 		})
 	}
+	for n, ok := range map[int]bool{3: true, 4: false} {
+		left := n
+		v := NewVerifier(remote(func(r *http.Request) (*http.Response, error) {
+			if left--; left < 0 {
+				return reply(set), nil
+			}
+			return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"https://b.example/"}}, Body: http.NoBody, Request: r}, nil
+		}))
+		if _, err := v.Verify(t.Context(), token); (err == nil) != ok {
+			t.Errorf("%d redirects: %v", n, err)
+		}
+	}
 	// The caller's own rule still holds.
 	cfg := remote(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"https://b.example/"}}, Body: http.NoBody, Request: r}, nil

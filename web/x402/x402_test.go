@@ -687,7 +687,7 @@ func TestTheGuardForgets(t *testing.T) {
 		g.enter(id(i), now)
 		g.leave(id(i), true, now)
 	}
-	if g.enter(id(1), now) != spent || len(g.spent) != maxSpent {
+	if g.enter(id(1), now) != spent || len(g.spent) != 10_000 {
 		t.Fatal(len(g.spent))
 	}
 	later := now.Add(maxTimeoutSeconds * time.Second)
