@@ -103,7 +103,7 @@ func TestAttr(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	if (Config{Header: "a b"}).Validate() == nil || (Config{Header: "X_id-1"}).Validate() != nil || (Config{}).Validate() != nil {
+	if (Config{Header: "a b"}).Validate() == nil || (Config{Header: ":a"}).Validate() == nil || (Config{Header: "X_id-1"}).Validate() != nil || (Config{}).Validate() != nil {
 		t.Error("Header")
 	}
 	defer func() {
