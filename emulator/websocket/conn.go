@@ -356,12 +356,11 @@ func (c *conn) send(ctx context.Context, data []byte) error {
 // deliver takes one message to the function.
 func (c *conn) deliver(m message) {
 	a := c.api
-	key, ok := "$default", true
+	var selected []byte // bytes are no JSON, and select nothing
 	if m.kind == websocket.MessageText {
-		key, ok = a.route(m.data)
-	} else if a.cfg.Routes != nil {
-		_, ok = a.route(nil)
+		selected = m.data
 	}
+	key, ok := a.route(selected)
 	e := a.newEvent(c, "MESSAGE", key)
 	if !ok {
 		a.cfg.Warn(c.id, ErrNoRoute)

@@ -407,6 +407,45 @@ func TestBinaryMessagesComeInBase64(t *testing.T) {
 	}
 }
 
+func TestBinaryMessagesNeedADefaultRoute(t *testing.T) {
+	fn := newFunction(nil)
+	s := serve(t, websocket.Config{Function: fn, Routes: []string{"a"}})
+	c := s.connect(t)
+	fn.next(t)
+	if err := c.Write(t.Context(), client.MessageBinary, []byte(`{"action":"a"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := hear(t, c); !strings.Contains(got, `"message":"Forbidden"`) || len(fn.events) != 0 {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestALongMessageComesInFramesOfTheAllowedSize(t *testing.T) {
+	fn := newFunction(nil)
+	s := serve(t, websocket.Config{Function: fn})
+	c := s.connect(t)
+	id := fn.next(t).RequestContext.ConnectionID
+	if err := s.api.Send(t.Context(), id, make([]byte, 2*websocket.MaxFrame+1)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, r, err := c.Reader(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var frames []int
+	for buf := make([]byte, 4*websocket.MaxFrame); err == nil; {
+		var n int
+		if n, err = r.Read(buf); n > 0 { // with that much room, a frame each
+			frames = append(frames, n)
+		}
+	}
+	if !errors.Is(err, io.EOF) || !slices.Equal(frames, []int{websocket.MaxFrame, websocket.MaxFrame, 1}) {
+		t.Errorf("frames of %v bytes, %v", frames, err)
+	}
+}
+
 func TestAFailureIsTheClientsBusinessOnlyInSoFar(t *testing.T) {
 	fn := newFunction(nil)
 	fn.handle = func(_ context.Context, e request) (*runtimeapi.Response, error) {
