@@ -38,12 +38,23 @@ const maxResponse = 6<<20 + 100
 // has sent, and a response that Lambda would not take, are errors that say so.
 //
 // A panic of h goes to package middy, which reports it and ends the sandbox;
-// package problem turns it into a 500 instead.
+// package problem turns it into a 500 instead. [http.ErrAbortHandler] fails the
+// invocation and nothing more: the client gets the front door's 5xx in place of
+// half a response.
 func Handler(h http.Handler) func(context.Context, Request) (Response, error) {
-	return func(ctx context.Context, e Request) (Response, error) {
+	return func(ctx context.Context, e Request) (_ Response, err error) {
 		if e.Door == 0 {
 			return Response{}, notHTTP(&e)
 		}
+		defer func() {
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler:
+				err = fmt.Errorf("web: the handler broke its response off: %w", http.ErrAbortHandler)
+			default:
+				panic(v) // the stack still has where it came from
+			}
+		}()
 		w := &recorder{header: make(http.Header, 8), head: e.Method == http.MethodHead}
 		serve(ctx, h, w, &e)
 		resp := w.response(e.Door)

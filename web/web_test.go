@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -414,6 +415,47 @@ func TestAResponseThatLambdaWouldNotTakeIsAnErrorThatSaysWhatToDo(t *testing.T) 
 	}
 	if _, err := f.Invoke(t.Context(), payload(t, "rest")); err == nil || !strings.Contains(err.Error(), "stream it (web.Stream)") {
 		t.Fatal(err)
+	}
+}
+
+func TestPanics(t *testing.T) {
+	for _, c := range []struct {
+		rule  string
+		value any
+		ends  bool // the sandbox
+	}{
+		{"an aborted response fails the invocation and not the sandbox", http.ErrAbortHandler, false},
+		{"another panic is the engine's, with the line that made it", "no", true},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			f, err := middy.New(web.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, "half of it")
+				panic(c.value)
+			})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = f.Invoke(t.Context(), payload(t, "rest"))
+			p, panicked := errors.AsType[*middy.PanicError](err)
+			if err == nil || panicked != c.ends {
+				t.Fatalf("got %v", err)
+			}
+			if panicked {
+				frames := runtime.CallersFrames(p.Stack)
+				found := false
+				for more := true; more && !found; {
+					var frame runtime.Frame
+					frame, more = frames.Next()
+					found = strings.Contains(frame.Function, "web_test.TestPanics")
+				}
+				if !found {
+					t.Error("the stack does not lead to the handler")
+				}
+			}
+			if !panicked && !errors.Is(err, http.ErrAbortHandler) {
+				t.Error(err)
+			}
+		})
 	}
 }
 
