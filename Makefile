@@ -38,6 +38,16 @@ conformance: ## Middy from npm and ours on the same cases; fails on a difference
 	$(GO) run ./conformance/cmd/run --middy --check conformance/cases/*.jsonl
 	$(GO) run ./conformance/cmd/report -check
 
+FUZZTIME ?= 60s
+FUZZ     ?= .
+
+.PHONY: fuzz
+fuzz: ## every fuzz target that FUZZ matches, for FUZZTIME each
+	@grep -rE --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]+' . | sort -u | grep -E '$(FUZZ)' | while IFS=: read -r file func; do \
+		echo "== $$(dirname $$file) $${func#func }"; \
+		$(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)" || exit 1; \
+	done
+
 .PHONY: soak
 soak: ## the long runs: a million schedules, hours of freezes
 	FRESHSIGN_SCHEDULES=1000000 $(GO) test -timeout 60m -run 'Schedule' -v ./freshsign
