@@ -42,7 +42,7 @@ func main() {
 	flag.StringVar(&o.only, "only", ".", "which files to mutate, a regular expression on their names")
 	flag.StringVar(&o.part, "part", "1/1", "which share of the mutants, such as 1/2")
 	flag.DurationVar(&o.timeout, "timeout", 0, "for one mutant; 0 means ten times what the tests take without one, and at least 20 s")
-	flag.BoolVar(&o.verbose, "v", false, "print the killed too, with the test that was first to fail")
+	flag.BoolVar(&o.verbose, "v", false, "print the killed too, each with the test that was first to fail")
 	flag.BoolVar(&o.list, "list", false, "print the mutants and run nothing")
 	flag.Parse()
 	survived, err := o.mutate(os.Stdout, flag.Arg(0))
@@ -79,7 +79,7 @@ type mutant struct {
 
 	alone   bool // no branch can hold it
 	verdict verdict
-	by      string // who killed it
+	by      string // what killed it: a test, a panic, its time
 }
 
 func (m mutant) String() string { return m.old + " -> " + m.new }

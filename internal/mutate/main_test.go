@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,7 +88,7 @@ held.go: 3 mutants killed, 0 survived; 0 equivalent, 1 did not compile
 	}
 	out.Reset()
 	alive, err = options{run: "Loop", skip: "^$", only: "loop", part: "1/1", timeout: 2 * time.Second, verbose: true}.mutate(&out, ".")
-	if err != nil || alive != 3 || !strings.HasSuffix(out.String(), "killed loop.go:4: ++ -> -- by the end of its time, or a panic\nloop.go: 1 mutants killed, 3 survived; 0 equivalent, 0 did not compile\n") {
+	if err != nil || alive != 3 || !strings.HasSuffix(out.String(), "killed loop.go:4: ++ -> -- by the end of its time\nloop.go: 1 mutants killed, 3 survived; 0 equivalent, 0 did not compile\n") {
 		t.Errorf("what never ends is killed: %d, %v:\n%s", alive, err, &out)
 	}
 	out.Reset()
@@ -129,6 +131,36 @@ func TestWhatCannotBeRunIsSaid(t *testing.T) {
 		pkg := map[bool]string{true: "./nowhere", false: "."}[name == "package"]
 		if _, err := o.mutate(&strings.Builder{}, pkg); err == nil || !strings.Contains(fmt.Sprint(err), map[string]string{"part": "3/2", "only": "missing", "package": "nowhere"}[name]) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWhatKilledIsToldApart(t *testing.T) {
+	exit := func(code string) *exec.ExitError {
+		var e *exec.ExitError
+		if err := exec.Command("sh", "-c", code).Run(); !errors.As(err, &e) {
+			t.Skip("no shell: ", err)
+		}
+		return e
+	}
+	failed, signalled := exit("exit 2"), exit("kill -9 $$")
+	for _, c := range []struct {
+		out  string
+		exit *exec.ExitError
+		want string
+	}{
+		{"--- FAIL: TestRule (0.00s)\n    x_test.go:3: no\n    --- FAIL: TestRule/sub\nFAIL\n", failed, "TestRule"},
+		{"--- FAIL: ExampleNew (0.00s)\ngot:\n", failed, "ExampleNew"},
+		{"--- FAIL: TestRule (0.00s)\npanic: no [recovered]\n\ngoroutine 7 [running]:\n", failed, "TestRule"},
+		{"panic: no\n\ngoroutine 7 [running]:\n", failed, "a panic"},
+		{"fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\n", failed, "a panic"},
+		{"panic: test timed out after 20s\n\ngoroutine 7 [running]:\n", failed, "the end of its time"},
+		{"--- FAIL: TestRule (0.00s)\n", nil, "the end of its time"},
+		{"", signalled, "the end of its time"},
+		{"", failed, "exit status 2"},
+	} {
+		if got := killer([]byte(c.out), c.exit); got != c.want {
+			t.Errorf("%q: %q, want %q", c.out, got, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,8 +129,6 @@ func (b *bench) judge(program string, s *source) error {
 	return errors.Join(errs...)
 }
 
-var failure = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
-
 func (b *bench) verdict(program string, s *source, m *mutant) error {
 	if !s.switched(m) {
 		name := strconv.Itoa(m.id)
@@ -153,11 +152,24 @@ func (b *bench) verdict(program string, s *source, m *mutant) error {
 	case !errors.As(err, &exit) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, exec.ErrWaitDelay):
 		return err // it did not even start
 	}
-	m.verdict, m.by = killed, "the end of its time, or a panic"
-	if found := failure.FindSubmatch(out); found != nil {
-		m.by = string(found[1])
-	}
+	m.verdict, m.by = killed, killer(out, exit)
 	return nil
+}
+
+var failure = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+
+// killer tells from what the tests printed why they failed; exit is nil when they
+// had to be stopped.
+func killer(out []byte, exit *exec.ExitError) string {
+	switch found := failure.FindSubmatch(out); {
+	case exit == nil || exit.ExitCode() < 0 || bytes.Contains(out, []byte("panic: test timed out after ")):
+		return "the end of its time"
+	case found != nil:
+		return string(found[1])
+	case bytes.Contains(out, []byte("\ngoroutine ")):
+		return "a panic"
+	}
+	return fmt.Sprintf("exit status %d", exit.ExitCode())
 }
 
 // run runs the tests with one mutant; 0 is none.
