@@ -695,3 +695,21 @@ func TestTheLongestTokenIs16KiB(t *testing.T) {
 		}
 	}
 }
+
+func TestReasonsOfMalformedTokens(t *testing.T) {
+	mw := New(Config{Algorithms: []string{"HS256"}, Secret: Static([]byte(secret))})
+	for token, want := range map[string]string{
+		"abc":                          "Invalid Compact JWS",
+		"a.b.c.d":                      "Invalid Compact JWS",
+		"!.e30.":                       "JWS Protected Header is invalid",
+		"bnVsbA.!.":                    "JWS Protected Header is invalid",
+		"eyJhbGciOiJIUzI1NiJ9.bnVsbA.": "JWT Claims Set must be a top-level JSON object",
+		"eyJhbGciOiJIUzI1NiJ9.W10.":    "JWT Claims Set must be a top-level JSON object",
+		"eyJhbGciOiJSUzEifQ.e30.":      errAlgorithm.Reason,
+		"e30.e30.":                     `JWS "alg" (Algorithm) Header Parameter missing or invalid`,
+	} {
+		if got := serve(mw, request(token)); got.status != 401 || got.reason() != want {
+			t.Errorf("%s: got %d %q, want %q", token, got.status, got.reason(), want)
+		}
+	}
+}

@@ -778,3 +778,40 @@ func FuzzAmount(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatMakesAPaymentTheSame(t *testing.T) {
+	id := func(s string) [32]byte { return identify(object(t, s).(map[string]any)) }
+	base := `{"x402Version":2,"payload":{"authorization":{"nonce":"1"},"signature":"a"}}`
+	for other, same := range map[string]bool{
+		`{"x402Version":1,"payload":{"authorization":{"nonce":"1"},"signature":"b"}}`: true,
+		`{"x402Version":2,"payload":{"authorization":{"nonce":"2"},"signature":"a"}}`: false,
+	} {
+		if (id(base) == id(other)) != same {
+			t.Errorf("%s is the same: %v", other, !same)
+		}
+	}
+	for _, pair := range [][2]string{
+		{`{"payload":{"authorization":{},"signature":"a"}}`, `{"payload":{"authorization":{},"signature":"b"}}`},
+		{`{"payload":{"transaction":"a"}}`, `{"payload":{"transaction":"b"}}`},
+		{`{"payload":{},"a":1}`, `{"payload":{},"a":2}`},
+		{`{"payload":"x"}`, `{"payload":"y"}`},
+	} {
+		if id(pair[0]) == id(pair[1]) {
+			t.Errorf("%v are the same", pair)
+		}
+	}
+}
+
+func TestTheGuardForgetsOnlyWhatIsOver(t *testing.T) {
+	var g guard
+	now := time.Unix(1000, 0)
+	id := func(i int) (id [32]byte) { id[0], id[1] = byte(i), byte(i>>8); return id }
+	g.leave(id(0), true, now)
+	later := now.Add(maxTimeoutSeconds * time.Second)
+	for i := 1; i <= 10_000; i++ { // the last one finds it full
+		g.leave(id(i), true, later)
+	}
+	if g.enter(id(0), later) != free || g.enter(id(1), later) != spent || len(g.spent) != 10_000 {
+		t.Fatal(len(g.spent))
+	}
+}
