@@ -75,6 +75,17 @@ func TestEdge3StatusCodeAsAString(t *testing.T) {
 	}
 }
 
+func TestAStatusIsOneFrom200To599(t *testing.T) {
+	for i, door := range bare() {
+		for status, ok := range map[int]bool{199: false, 200: true, 599: true, 600: false} {
+			w, warnings := send(door, &double{result: fmt.Sprintf(`{"statusCode":%d}`, status)}, request("GET", "/", "", nil))
+			if (w.Code == status && len(warnings) == 0) != ok {
+				t.Errorf("%s: %d becomes %d, %v", eight[i], status, w.Code, warnings)
+			}
+		}
+	}
+}
+
 // 4. A load balancer's health check is the smallest event that a function gets.
 func TestEdge4HealthChecks(t *testing.T) {
 	for _, multi := range []bool{false, true} {
