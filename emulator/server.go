@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/emulator/service"
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 const (
@@ -349,30 +350,14 @@ func loopbackAddr(addr string) error {
 	if err != nil {
 		return fmt.Errorf("emulator: address %q: %w", addr, err)
 	}
-	if !loopbackName(host) {
+	if !loopback.Host(host) {
 		return fmt.Errorf("%w (not %q)", ErrNotLoopback, addr)
 	}
 	return nil
 }
 
-// loopbackName reports whether a Host without its port means this computer. A
-// name that merely resolves to loopback does not: that is how a web page in the
-// developer's browser would come in (DNS rebinding).
-func loopbackName(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && ip.IsLoopback()
-}
-
 func (s *Server) hostAllowed(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	return loopbackName(host) || slices.Contains(s.cfg.Hosts, strings.ToLower(host))
+	return loopback.Host(hostport) || slices.Contains(s.cfg.Hosts, strings.ToLower(loopback.Hostname(hostport)))
 }
 
 func slogErrors(l *slog.Logger) *log.Logger {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 // event2 is payload format 2.0, in the order in which AWS documents it.
@@ -59,7 +61,7 @@ func newEvent2(r *http.Request, body []byte, in Arrival, path string) event2 {
 		Cookies: cookies(r.Header), Headers: headers(r, len(body), in), QueryStringParameters: query(r.URL.RawQuery),
 	}
 	e.Body, e.IsBase64Encoded = encodeBody(r.Header, body)
-	domain := hostname(r.Host)
+	domain := loopback.Hostname(r.Host)
 	prefix, _, _ := strings.Cut(domain, ".")
 	e.RequestContext = context2{
 		DomainName: domain, DomainPrefix: prefix, RequestID: in.RequestID,
@@ -110,7 +112,7 @@ func port(r *http.Request) string {
 	return "80"
 }
 
-func sourceIP(r *http.Request) string { return hostname(r.RemoteAddr) }
+func sourceIP(r *http.Request) string { return loopback.Hostname(r.RemoteAddr) }
 
 // cookies are each "name=value" as it was sent.
 func cookies(h http.Header) []string {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 // event1 is payload format 1.0 of an HTTP API and, without a version, the event
@@ -50,7 +52,7 @@ type context1 struct {
 // newEvent1 fills what is the same for both gateways, but for headers and body.
 func newEvent1(r *http.Request, in Arrival) event1 {
 	single, multi := queryLists(r.URL.RawQuery, unescape)
-	domain := hostname(r.Host)
+	domain := loopback.Hostname(r.Host)
 	prefix, _, _ := strings.Cut(domain, ".")
 	return event1{
 		HTTPMethod: r.Method, QueryStringParameters: single, MultiValueQueryStringParameters: multi,

@@ -25,12 +25,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/gomiddy/middy/emulator/runtimeapi"
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 // An Arrival is what a door knows of a request beside the request.
@@ -135,7 +135,7 @@ var _ http.Handler = (*Handler)(nil)
 
 // ServeHTTP takes one request through the door and back.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !loopback(r.Host) { // a name that DNS brought here
+	if !loopback.Host(r.Host) { // a name that DNS brought here
 		http.Error(w, "frontdoor: this address answers to localhost only", http.StatusForbidden)
 		return
 	}
@@ -238,22 +238,4 @@ func traceRoot(r *http.Request) string {
 	}
 	root, _, _ := strings.Cut(runtimeapi.NewTraceID(), ";")
 	return root
-}
-
-// loopback says whether a Host header names this machine by its loopback.
-func loopback(host string) bool {
-	name := strings.ToLower(hostname(host))
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(name)
-	return ip != nil && ip.IsLoopback()
-}
-
-// hostname is a Host header without its port and brackets.
-func hostname(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
-	}
-	return strings.Trim(host, "[]")
 }

@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -31,6 +30,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/emulator/runtimeapi"
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 const (
@@ -105,7 +105,7 @@ func (f *fault) write(w http.ResponseWriter) {
 // ServeHTTP serves the API.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", runtimeapi.NewRequestID())
-	if !loopback(r.Host) || r.Header.Get("Origin") != "" {
+	if !loopback.Host(r.Host) || r.Header.Get("Origin") != "" {
 		(&fault{status: http.StatusForbidden, code: "AccessDeniedException", message: "This endpoint answers to a loopback host, and not to web pages."}).write(w)
 		return
 	}
@@ -362,18 +362,4 @@ func (c *call) retry() {
 			return
 		}
 	}
-}
-
-// loopback says whether a Host header names this machine by its loopback. Any
-// other name was brought here by DNS.
-func loopback(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/gomiddy/middy/emulator/runtimeapi"
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 const (
@@ -142,8 +143,8 @@ func hasToken(h http.Header, name, token string) bool {
 
 func (a *API) newConn(r *http.Request) *conn {
 	c := &conn{
-		api: a, id: newID(), apiID: cmp.Or(a.cfg.APIID, "local"), domain: hostname(r.Host),
-		ready: make(chan struct{}), connected: a.cfg.Now(), identity: map[string]string{"sourceIp": hostname(r.RemoteAddr)},
+		api: a, id: newID(), apiID: cmp.Or(a.cfg.APIID, "local"), domain: loopback.Hostname(r.Host),
+		ready: make(chan struct{}), connected: a.cfg.Now(), identity: map[string]string{"sourceIp": loopback.Hostname(r.RemoteAddr)},
 	}
 	if agent := r.UserAgent(); agent != "" {
 		c.identity["userAgent"] = agent

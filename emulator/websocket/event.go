@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 // event is what the function gets. Headers and query come with CONNECT alone.
@@ -89,7 +91,7 @@ func (e *event) addRequest(r *http.Request, traceID string) {
 	}
 	m["Host"] = []string{r.Host}
 	m["X-Amzn-Trace-Id"] = []string{traceID}
-	m["X-Forwarded-For"] = []string{strings.Join(append(r.Header.Values("X-Forwarded-For"), hostname(r.RemoteAddr)), ", ")}
+	m["X-Forwarded-For"] = []string{strings.Join(append(r.Header.Values("X-Forwarded-For"), loopback.Hostname(r.RemoteAddr)), ", ")}
 	m["X-Forwarded-Port"] = []string{port}
 	m["X-Forwarded-Proto"] = []string{scheme}
 	e.MultiValueHeaders, e.Headers = m, lastOf(m)

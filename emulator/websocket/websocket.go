@@ -26,7 +26,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -37,6 +36,7 @@ import (
 
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 	"github.com/gomiddy/middy/emulator/sigv4"
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 // Quotas of the service.
@@ -278,7 +278,7 @@ func (a *API) forget(c *conn) bool {
 
 // ServeHTTP serves handshakes and the callback API.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !loopback(r.Host) { // a name that DNS brought here
+	if !loopback.Host(r.Host) { // a name that DNS brought here
 		http.Error(w, "websocket: this address answers to localhost only", http.StatusForbidden)
 		return
 	}
@@ -296,31 +296,14 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:]) + "="
 }
 
-// loopback says whether a Host header names this machine by its loopback.
-func loopback(host string) bool {
-	name := strings.ToLower(hostname(host))
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(name)
-	return ip != nil && ip.IsLoopback()
-}
-
 // localOrigin says whether no web page asks, or one of this machine.
 func localOrigin(r *http.Request) bool {
 	origins := r.Header.Values("Origin")
 	for _, origin := range origins {
 		u, err := url.Parse(origin)
-		if err != nil || !loopback(u.Host) {
+		if err != nil || !loopback.Host(u.Host) {
 			return false
 		}
 	}
 	return len(origins) <= 1
-}
-
-func hostname(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		return h
-	}
-	return strings.Trim(host, "[]")
 }

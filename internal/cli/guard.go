@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"net"
 	"net/http"
-	"strings"
 
 	"github.com/gomiddy/middy/emulator/lambda"
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 // guard refuses what a web page in the developer's browser could send: another
@@ -14,7 +13,7 @@ import (
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case !loopbackHost(r.Host):
+		case !loopback.Host(r.Host):
 			http.Error(w, "middy dev answers to localhost only", http.StatusForbidden)
 		case lambda.Match(r) && r.Header.Get("Origin") != "":
 			http.Error(w, "the Invoke API of middy dev does not answer web pages", http.StatusForbidden)
@@ -22,17 +21,4 @@ func guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
-}
-
-func loopbackHost(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -70,6 +70,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomiddy/middy/internal/loopback"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
@@ -269,7 +270,7 @@ func (c Config) mayFetch(u *url.URL) error {
 	if u.Hostname() == "" || u.User != nil {
 		return fmt.Errorf("%q must be an absolute https URL without a user", u.Redacted())
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && c.AllowLoopbackHTTP && loopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && c.AllowLoopbackHTTP && loopback.Address(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("%q is not https: who is on the way could replace the keys", u.Redacted())

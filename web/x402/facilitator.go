@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gomiddy/middy/internal/loopback"
 )
 
 // A Facilitator verifies and settles payments. It must be safe for concurrent use
@@ -102,15 +102,10 @@ func (f HTTPFacilitator) Validate() error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("x402: the facilitator's URL must be absolute, without user, query and fragment")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !f.AllowLoopbackHTTP || !loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !f.AllowLoopbackHTTP || !loopback.Address(u.Hostname())) {
 		return fmt.Errorf("x402: the facilitator's URL is %q: whoever is on the way could say that a payment is good; it must be https", f.URL)
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && net.IP(ip.AsSlice()).IsLoopback()
 }
 
 // Verify implements [Facilitator].
