@@ -509,6 +509,7 @@ func TestANegativeWindowIsAnErrorOfEveryCall(t *testing.T) {
 }
 
 func TestTheTraceHeaderComesFromTheContextWhenTheEnvironmentHasNone(t *testing.T) {
+	//lint:ignore SA1029 aws-lambda-go has this key
 	ctx := context.WithValue(context.Background(), traceKey, "Root=1-2;Parent=a\nb") //nolint:staticcheck // aws-lambda-go's key
 	for _, env := range []bool{false, true} {
 		t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "f")

@@ -152,7 +152,7 @@ func (d ALB) setHeaders(f fields, reply *reply) error {
 	}
 	ignored := newReply()
 	if unset(ignored) != nil {
-		return nil // nobody reads it
+		return nil //nolint:nilerr // nobody reads it
 	}
 	for name := range ignored.header {
 		if reply.header[name] == nil {

@@ -272,6 +272,7 @@ func TestNoWayOfPrintingShowsAValue(t *testing.T) {
 		secretsmanager.SeedVersion{String: &text, Binary: []byte(text)}, ssm.Seed{Value: text}} {
 		fmt.Fprintf(&b, "%v %+v %#v %s %q %d %x", v, v, v, v, v, v, v)
 	}
+	//lint:ignore SA9005 that it has nothing to show is what is tested
 	j, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

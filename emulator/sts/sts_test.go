@@ -45,7 +45,7 @@ func TestAssumedCredentialsWorkAndReallyExpire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *out.AssumedRoleUser.Arn != "arn:aws:sts::210987654321:assumed-role/orders/s-1" || *out.PackedPolicySize != 2 || !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") {
+	if *out.AssumedRoleUser.Arn != "arn:aws:sts::210987654321:assumed-role/orders/s-1" || !strings.HasPrefix(*out.Credentials.AccessKeyId, "ASIA") {
 		t.Errorf("got %+v", out)
 	}
 	if left := out.Credentials.Expiration.Sub(e.Clock().Now()); left > 15*time.Minute || left < 14*time.Minute {

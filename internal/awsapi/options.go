@@ -55,6 +55,7 @@ type Options struct {
 
 	// legacy is the deprecated resolver of an aws.Config. Somebody who still
 	// has one must not be sent to AWS behind their back.
+	//lint:ignore SA1019 that is what it is for
 	legacy aws.EndpointResolverWithOptions
 }
 
@@ -71,7 +72,8 @@ func resolve(s Service, cfg aws.Config) Options {
 		Region:                     cfg.Region,
 		RetryMaxAttempts:           cfg.RetryMaxAttempts,
 		RetryMode:                  cfg.RetryMode,
-		legacy:                     cfg.EndpointResolverWithOptions,
+		//lint:ignore SA1019 as above
+		legacy: cfg.EndpointResolverWithOptions,
 	}
 	if cfg.Retryer != nil {
 		o.Retryer = cfg.Retryer()

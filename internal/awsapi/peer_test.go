@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 deprecated resolvers must not be ignored
+
 package awsapi
 
 import (

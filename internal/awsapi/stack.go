@@ -185,9 +185,11 @@ func (m *sign) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, 
 		return out, md, err
 	}
 	name, region := m.c.service.Signing, m.c.options.Region
+	//lint:ignore SA1019 the SDK's generated clients still read it
 	if v := awsmiddleware.GetSigningName(ctx); v != "" {
 		name = v
 	}
+	//lint:ignore SA1019 as above
 	if v := awsmiddleware.GetSigningRegion(ctx); v != "" {
 		region = v
 	}

@@ -122,7 +122,7 @@ func TestMiddysVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var have any = got
+			have := got
 			if !c.valid {
 				have = findings
 			}

@@ -103,7 +103,8 @@ type (
 	Named  struct{ X int }
 	hidden struct{ Y int }
 	loop   struct {
-		Z     int
+		Z int
+		//lint:ignore U1000 it is embedded
 		*loop //nolint:unused // it is embedded
 	}
 	amount int
@@ -128,10 +129,11 @@ func TestMembersAreThoseOfEncodingJSON(t *testing.T) {
 		struct {
 			*Named
 			hidden
-			private int   //nolint:unused // that is the test
-			Skip    int   `json:"-"`
-			Dash    int   `json:"-,"` //nolint:staticcheck // the name is "-": that is the test
-			Named2  Named `json:"named"`
+			private int //nolint:unused // that is the test
+			Skip    int `json:"-"`
+			//lint:ignore SA5008 the name is "-": that is the test
+			Dash   int   `json:"-,"` //nolint:staticcheck // the name is "-": that is the test
+			Named2 Named `json:"named"`
 		}{Named: &Named{}},
 		struct {
 			Named `json:"inner"`
