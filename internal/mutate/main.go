@@ -2,7 +2,7 @@
 // package at a time and runs the package's tests on the result. A mutant that no
 // test fails on is a threshold that nobody holds.
 //
-//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] [-v] [-list] package
+//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] [-timeout 30s] [-v] [-list] package
 //
 // What it changes: < <= > >= to the boundary beside and to the opposite; == != &&
 // || + - * / << >> ++ -- += -= to the opposite; Before, After and Equal of time.Time and
