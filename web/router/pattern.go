@@ -54,6 +54,9 @@ func parse(pattern, prefix string, strictSlash bool) (*route, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("router: %q: a path begins with /", pattern)
 	}
+	if strings.ContainsAny(prefix+path, " \t") {
+		return nil, fmt.Errorf("router: %q: a path has no blanks", pattern)
+	}
 	path = strings.TrimSuffix(prefix+path, "{$}")
 	trimmed := strings.TrimSuffix(path, "/")
 	rt.slash = strictSlash && trimmed != "" && trimmed != path

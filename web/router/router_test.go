@@ -215,6 +215,8 @@ func TestPatternsThatAreNone(t *testing.T) {
 		"a":                `router: "a": a path begins with /`,
 		"":                 `router: "": a path begins with /`,
 		"GET a":            `router: "GET a": a path begins with /`,
+		"GET /a b":         `router: "GET /a b": a path has no blanks`,
+		"ANY / ":           `router: "ANY / ": a path has no blanks`,
 		"/users/{":         `router: "/users/{": "{" must have one pair of braces`,
 		"/users/}":         `router: "/users/}": the wildcard in "}" must stand at its segment's beginning`,
 		"/{}":              `router: "/{}": "" is no name for a wildcard: letters, digits and - _ . : are`,
