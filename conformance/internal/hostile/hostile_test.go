@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,12 +25,15 @@ import (
 	"github.com/gomiddy/middy/web/multipart"
 	"github.com/gomiddy/middy/web/negotiate"
 	"github.com/gomiddy/middy/web/partial"
+	"github.com/gomiddy/middy/web/pasetoauth"
 	"github.com/gomiddy/middy/web/pathparam"
 	"github.com/gomiddy/middy/web/problem"
 	"github.com/gomiddy/middy/web/requestid"
 	"github.com/gomiddy/middy/web/router"
 	"github.com/gomiddy/middy/web/secure"
 	"github.com/gomiddy/middy/web/serialize"
+	"github.com/gomiddy/middy/web/validate"
+	"github.com/gomiddy/middy/web/x402"
 )
 
 // middlewares are all that take requests of anybody, each with the configuration
@@ -55,8 +59,14 @@ func middlewares() map[string]func(http.Handler) http.Handler {
 			r.Handle("ANY /{proxy+}", h)
 			return r
 		},
-		"secure":    secure.New(secure.Config{}),
-		"serialize": serialize.New(serialize.Config{}),
+		"secure":     secure.New(secure.Config{}),
+		"serialize":  serialize.New(serialize.Config{}),
+		"pasetoauth": pasetoauth.New(pasetoauth.Config{Key: pasetoauth.Key{Local: pasetoauth.Static(make([]byte, 32))}}),
+		"validate": validate.New(validate.Config{
+			Body:  []byte(`{"type":"object","properties":{"name":{"type":"string","pattern":"^a+$"},"deep":{"$ref":"#"}}}`),
+			Query: []byte(`{"type":"object","properties":{"limit":{"type":"integer"}}}`),
+		}),
+		"x402": x402.New(x402.Config{Amount: "1", PayTo: "p", Asset: "a", Facilitator: nobody{}}),
 		"typed": func(http.Handler) http.Handler {
 			return web.JSON(func(_ context.Context, in struct {
 				Limit int      `query:"limit" maximum:"10"`
@@ -68,6 +78,17 @@ func middlewares() map[string]func(http.Handler) http.Handler {
 			})
 		},
 	}
+}
+
+// nobody settles nothing: hostile requests have no payment.
+type nobody struct{}
+
+func (nobody) Verify(context.Context, x402.Payment) (x402.Verification, error) {
+	return x402.Verification{}, nil
+}
+
+func (nobody) Settle(context.Context, x402.Payment) (x402.Settlement, error) {
+	return x402.Settlement{}, errors.New("nobody pays")
 }
 
 // memory is how many bytes f allocates.
@@ -117,6 +138,8 @@ func TestHostileRequests(t *testing.T) {
 		"an origin of 5 MiB":                       {header: http.Header{"Origin": {"https://" + huge[:5<<20] + ".example.com"}}},
 		"an origin that is no URL":                 {header: http.Header{"Origin": {"https://\xff[::%zz]:99999999@\x00"}}},
 		"a token of 5 MiB":                         {header: http.Header{"Authorization": {"Bearer " + huge[:5<<20]}}},
+		"a payment of 5 MiB":                       {header: http.Header{"Payment-Signature": {huge[:5<<20]}, "X-Payment": {huge[:5<<20]}}},
+		"a payment that is no JSON":                {header: http.Header{"Payment-Signature": {"eyJ4NDAyVmVyc2lvbiI6"}, "X-Payment": {"////"}}},
 		"a token of dots":                          {header: http.Header{"Authorization": {"Bearer " + strings.Repeat(".", 1<<20)}}},
 		"a request id with line breaks":            {header: http.Header{"X-Request-Id": {"a\r\nSet-Cookie: b=1"}}},
 		"a JSON body of 10 MiB":                    {"application/json", `{"name":"` + huge + `"}`, nil},
