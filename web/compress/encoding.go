@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // An Encoder writes one content coding. [gzip.Writer] is one. It is used by one
@@ -29,7 +30,10 @@ type Encoder interface {
 // pool. The zero value is of no use.
 type Encoding struct {
 	name string
-	pool *sync.Pool // of *encoder
+	// spare is one encoder that the garbage collector leaves alone: it empties a pool
+	// every few hundred requests, and a sandbox has one request at a time.
+	spare *atomic.Pointer[encoder]
+	pool  *sync.Pool // of *encoder, for more requests at a time
 }
 
 // NewEncoding returns the content coding of that name, as it stands in
@@ -37,7 +41,10 @@ type Encoding struct {
 // https://www.iana.org/assignments/http-parameters. newEncoder is called when the pool
 // is empty; Reset is called before anything is written.
 func NewEncoding(name string, newEncoder func() Encoder) Encoding {
-	return Encoding{name: name, pool: &sync.Pool{New: func() any { return &encoder{Encoder: newEncoder()} }}}
+	return Encoding{
+		name: name, spare: new(atomic.Pointer[encoder]),
+		pool: &sync.Pool{New: func() any { return &encoder{Encoder: newEncoder()} }},
+	}
 }
 
 // Name is the name of the content coding.
@@ -86,7 +93,10 @@ type sink struct{ w io.Writer }
 func (s *sink) Write(p []byte) (int, error) { return s.w.Write(p) }
 
 func (e Encoding) get(w io.Writer) *encoder {
-	enc, _ := e.pool.Get().(*encoder)
+	enc := e.spare.Swap(nil)
+	if enc == nil {
+		enc, _ = e.pool.Get().(*encoder)
+	}
 	enc.sink.w = w
 	enc.Reset(&enc.sink)
 	return enc
@@ -94,6 +104,8 @@ func (e Encoding) get(w io.Writer) *encoder {
 
 // put gives an encoder back, in whatever state.
 func (e Encoding) put(enc *encoder) {
-	enc.sink.w = nil // the response must not live as long as the pool
-	e.pool.Put(enc)
+	enc.sink.w = nil // the response must not live as long as the encoder
+	if !e.spare.CompareAndSwap(nil, enc) {
+		e.pool.Put(enc)
+	}
 }

@@ -1,7 +1,6 @@
 package partial
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -114,8 +113,11 @@ func (m *mask) add(e entry) {
 // selects nothing.
 func (m *mask) find(quoted []byte) (first, second *entry) {
 	name := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(name, '\\') >= 0 || !utf8.Valid(name) {
-		name = []byte(jsontoken.Unquote(quoted))
+	for _, c := range name {
+		if c == '\\' || c >= utf8.RuneSelf { // it may not stand for itself
+			name = []byte(jsontoken.Unquote(quoted))
+			break
+		}
 	}
 	for i := range m.entries {
 		if e := &m.entries[i]; e.any || e.name == string(name) {

@@ -118,6 +118,44 @@ func BenchmarkTenMiddlewares(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkTenMiddlewaresColdStart is from the start of the process to its first
+// question for an event: what the first request waits for besides Lambda itself.
+func BenchmarkTenMiddlewaresColdStart(b *testing.B) {
+	dir, theirs := middyCommand(b)
+	mine := ourCommand(b)
+	start := func(dir string, command []string) time.Duration {
+		done := make(chan time.Duration, 1)
+		f, err := runtimeapi.New(runtimeapi.Config{
+			Command: command, Dir: dir, Freeze: runtimeapi.FreezeNever, InitTimeout: time.Minute,
+			Events: func(e runtimeapi.Event) {
+				if e.Type == runtimeapi.InitDone {
+					done <- e.Duration
+				}
+			},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Warm(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Shutdown(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		return <-done
+	}
+	var u, p []time.Duration
+	for b.Loop() {
+		u, p = append(u, start("", mine)), append(p, start(dir, theirs))
+	}
+	slices.Sort(u)
+	slices.Sort(p)
+	b.ReportMetric(float64(u[len(u)/2].Microseconds())/1000, "ms-p50/us")
+	b.ReportMetric(float64(p[len(p)/2].Microseconds())/1000, "ms-p50/middy")
+	b.ReportMetric(float64(p[len(p)/2])/float64(u[len(u)/2]), "x-faster")
+	b.ReportMetric(0, "ns/op")
+}
+
 // BenchmarkTenMiddlewaresAlone is the event's decoding, the ten middlewares and
 // the response's encoding, without the Runtime API, whose two requests cost more
 // than all of it.
