@@ -587,3 +587,52 @@ func inTurn(b *testing.B, x, y func()) (medianX, medianY float64) {
 	slices.Sort(ys)
 	return xs[len(xs)/2], ys[len(ys)/2]
 }
+
+// ownEvent decodes itself, and ownResult encodes itself.
+type ownEvent struct{ payload string }
+
+func (e *ownEvent) DecodeEvent(payload []byte) error {
+	if string(payload) == "bad" {
+		return io.ErrUnexpectedEOF
+	}
+	e.payload = string(payload)
+	return nil
+}
+
+type ownResult struct{ text string }
+
+func (r ownResult) AppendJSON(dst []byte) ([]byte, error) {
+	if r.text == "" {
+		return nil, io.ErrShortBuffer
+	}
+	return append(dst, r.text...), nil
+}
+
+func TestAnEventAndAResultMayKnowTheirOwnJSON(t *testing.T) {
+	f, err := New(func(_ context.Context, e ownEvent) (ownResult, error) {
+		return ownResult{strings.TrimPrefix(e.payload, "x")}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		rule, payload, want string
+		err                 error
+	}{
+		{"both are asked, and nothing is added", `{ "a" : 1 }`, `{ "a" : 1 }`, nil},
+		{"a payload that it refuses is a decode error", "bad", "", io.ErrUnexpectedEOF},
+		{"a result that cannot be encoded is an error", "x", "", io.ErrShortBuffer},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			for range 2 { // with a buffer from the pool, too
+				out, err := f.Invoke(t.Context(), []byte(c.payload))
+				if string(out) != c.want || !errors.Is(err, c.err) {
+					t.Fatalf("got %q, %v", out, err)
+				}
+				if _, decode := errors.AsType[*DecodeError](err); decode != (c.payload == "bad") {
+					t.Errorf("a decode error: %v", err)
+				}
+			}
+		})
+	}
+}

@@ -35,7 +35,7 @@ func (e *PanicError) Unwrap() error {
 type DecodeError struct {
 	// Event is the handler's event type.
 	Event reflect.Type
-	// Err is what encoding/json said.
+	// Err is what encoding/json said, or the event itself (EventDecoder).
 	Err error
 }
 
