@@ -130,15 +130,18 @@ type decoding struct {
 	s *eventjson.Scanner
 	e *Request
 
-	version                 string
-	httpMethod, method      string
+	version            string
+	httpMethod, method string // the latter is Lattice's
+	// context2 is requestContext.http of payload 2.0, elb that of a load balancer,
+	// lattice2 an ARN of Lattice.
 	context2, elb, lattice2 bool
-	rawPath, path, rawPathL string
-	single, multi           fields
+	rawPath, path           string
+	latticePath             string // raw_path
+	single, multi           fields // headers, multiValueHeaders
 	rawQuery                string
 	hasRawQuery             bool
 	query, multiQuery       pairs
-	queryL                  pairs // query_string_parameters
+	latticeQuery            pairs // query_string_parameters
 }
 
 // pairs are query parameters in the order of the event, which no map keeps.
@@ -165,7 +168,7 @@ func (d *decoding) event() {
 		case "rawPath":
 			d.rawPath = s.Text()
 		case "raw_path":
-			d.rawPathL = s.Text()
+			d.latticePath = s.Text()
 		case "resource", "routeKey":
 			e.Route = d.text()
 		case "rawQueryString":
@@ -179,7 +182,7 @@ func (d *decoding) event() {
 		case "multiValueQueryStringParameters":
 			d.multiQuery = d.pairs()
 		case "query_string_parameters":
-			d.queryL = d.pairs()
+			d.latticeQuery = d.pairs()
 		case "headers":
 			d.single = d.headers()
 		case "multiValueHeaders":
@@ -416,7 +419,7 @@ func (d *decoding) settle() {
 		e.Method, e.Path = d.method, d.path
 		p := d.query
 		if e.Door == Lattice1 {
-			e.Path, p = d.rawPathL, preferredPairs(d.queryL, d.query)
+			e.Path, p = d.latticePath, preferredPairs(d.latticeQuery, d.query)
 		}
 		var found bool
 		if e.Path, e.query, found = strings.Cut(e.Path, "?"); !found {
@@ -448,7 +451,7 @@ func (d *decoding) door() Door {
 		return HTTPAPI1
 	case d.httpMethod != "" && d.version == "":
 		return RESTAPI
-	case d.method != "" && d.rawPathL != "":
+	case d.method != "" && d.latticePath != "":
 		return Lattice1
 	case d.method != "" && d.path != "" && (d.version == "2.0" || d.lattice2):
 		return Lattice
