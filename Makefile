@@ -31,6 +31,7 @@ lint: ## staticcheck and golangci-lint, at pinned versions
 bench: ## benchmarks that run us and the peer, and print the ratio
 	$(GO) test -run "^$$" -bench "ColdStart" -benchtime 1x . && $(GO) test -run "^$$" -bench "Chain|Invocation" . && $(GO) test -run "^$$" -bench . ./freshsign ./params
 	cd bench && GOWORK=off $(GO) test -run "^$$" -bench .
+	$(GO) test -run "^$$" -bench . -v ./conformance/internal/speed
 
 .PHONY: conformance
 conformance: ## Middy from npm and ours on the same cases; fails on a difference without a reason
