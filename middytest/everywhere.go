@@ -1,6 +1,7 @@
 package middytest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -43,4 +44,19 @@ func Everywhere(t *testing.T, h http.Handler, f func(t *testing.T, url string)) 
 			f(t, server.URL)
 		})
 	}
+}
+
+// Respond runs one event, JSON, through a handler as Lambda would, and returns the
+// JSON of its result: for what an HTTP function gets of one particular event.
+func Respond[E, R any](t testing.TB, h func(context.Context, E) (R, error), event []byte) []byte {
+	t.Helper()
+	f, err := middy.New(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.Invoke(Context(t), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -37,3 +37,11 @@ func TestEverywhereIsTheSameHandlerInFourPlaces(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestRespondIsOneEventAndItsResponse(t *testing.T) {
+	h := web.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	got := string(middytest.Respond(t, h, []byte(`{"httpMethod":"GET","path":"/","requestContext":{}}`)))
+	if got != `{"statusCode":204,"headers":{},"body":""}` {
+		t.Error(got)
+	}
+}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
@@ -191,7 +192,7 @@ func TestInLambda(t *testing.T) {
 			"version": "2.0", "rawPath": "/", "cookies": cookies, "headers": map[string]string{},
 			"requestContext": map[string]any{"http": map[string]any{"method": "GET", "path": "/"}},
 		})
-		return invoke(t, h, event)
+		return middytest.Respond(t, h, event)
 	}
 	if got := call("a=b", "t="+hs(t, map[string]any{"sub": "ann"})); !bytes.Contains(got, []byte(`ann<nil>`)) && !bytes.Contains(got, []byte(`ann\u003cnil\u003e`)) {
 		t.Errorf("got %s", got)
@@ -199,24 +200,6 @@ func TestInLambda(t *testing.T) {
 	if got := call("a=b"); !bytes.Contains(got, []byte(`401`)) {
 		t.Errorf("got %s", got)
 	}
-}
-
-// invoke calls a Lambda handler, whatever its types, with JSON.
-func invoke[E, R any](t *testing.T, h func(context.Context, E) (R, error), event []byte) []byte {
-	t.Helper()
-	var e E
-	if err := json.Unmarshal(event, &e); err != nil {
-		t.Fatal(err)
-	}
-	r, err := h(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestAlgorithms(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"aidanwoods.dev/go-paseto"
 
+	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
@@ -136,26 +137,9 @@ func TestInLambda(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := invoke(t, h, event); !bytes.Contains(got, []byte(`ann true`)) {
+	if got := middytest.Respond(t, h, event); !bytes.Contains(got, []byte(`ann true`)) {
 		t.Errorf("got %s", got)
 	}
-}
-
-func invoke[E, R any](t *testing.T, h func(context.Context, E) (R, error), event []byte) []byte {
-	t.Helper()
-	var e E
-	if err := json.Unmarshal(event, &e); err != nil {
-		t.Fatal(err)
-	}
-	r, err := h(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestPurposesAndKeys(t *testing.T) {

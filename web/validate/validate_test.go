@@ -2,7 +2,6 @@ package validate
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
 )
 
@@ -221,29 +221,12 @@ func TestInLambda(t *testing.T) {
 			io.Copy(w, r.Body)
 		})))
 	event := `{"version":"2.0","rawPath":"/","rawQueryString":"n=5","headers":{"content-type":"application/json"},"body":%q,"requestContext":{"http":{"method":"POST","path":"/"}}}`
-	if got := string(invoke(t, h, fmt.Appendf(nil, event, `{"id":"1"}`))); !strings.Contains(got, `n is 5; {\"id\":1,\"tag\":\"none\"}`) {
+	if got := string(middytest.Respond(t, h, fmt.Appendf(nil, event, `{"id":"1"}`))); !strings.Contains(got, `n is 5; {\"id\":1,\"tag\":\"none\"}`) {
 		t.Errorf("got %s", got)
 	}
-	if got := string(invoke(t, h, fmt.Appendf(nil, event, `{"id":"x"}`))); !strings.Contains(got, `400`) || !strings.Contains(got, `#/id`) {
+	if got := string(middytest.Respond(t, h, fmt.Appendf(nil, event, `{"id":"x"}`))); !strings.Contains(got, `400`) || !strings.Contains(got, `#/id`) {
 		t.Errorf("got %s", got)
 	}
-}
-
-func invoke[E, R any](t *testing.T, h func(context.Context, E) (R, error), event []byte) []byte {
-	t.Helper()
-	var e E
-	if err := json.Unmarshal(event, &e); err != nil {
-		t.Fatal(err)
-	}
-	r, err := h(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestConfigReportsEverySchema(t *testing.T) {

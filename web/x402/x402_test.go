@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
 )
 
@@ -220,7 +221,7 @@ func TestTheResourceComesFromTheFrontDoor(t *testing.T) {
 			`{"version":"2.0","rawPath":"/spoof","headers":{"host":"attacker"},"requestContext":{"http":{"method":"GET","path":""}}}`,
 			"https://localhost/"},
 	} {
-		got := string(invoke(t, h, []byte(c.event)))
+		got := string(middytest.Respond(t, h, []byte(c.event)))
 		if !strings.Contains(got, c.want) || strings.Contains(got, "attacker") || strings.Contains(got, "spoof") {
 			t.Errorf("%s: got %s", rule, got)
 		}
@@ -233,23 +234,6 @@ func TestTheResourceComesFromTheFrontDoor(t *testing.T) {
 			t.Errorf("%q: %s", base, got.Body)
 		}
 	}
-}
-
-func invoke[E, R any](t *testing.T, h func(context.Context, E) (R, error), event []byte) []byte {
-	t.Helper()
-	var e E
-	if err := json.Unmarshal(event, &e); err != nil {
-		t.Fatal(err)
-	}
-	r, err := h(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestAmount(t *testing.T) {
