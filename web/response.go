@@ -148,7 +148,7 @@ func (r Response) AppendJSON(dst []byte) ([]byte, error) {
 	switch r.Door {
 	case ALB, ALBMulti, Lattice1, Lattice:
 		dst = append(dst, `,"statusDescription":`...)
-		dst = eventjson.AppendString(dst, strconv.Itoa(r.Status)+" "+http.StatusText(r.Status))
+		dst = eventjson.AppendString(dst, strings.TrimSpace(strconv.Itoa(r.Status)+" "+http.StatusText(r.Status)))
 	}
 	switch r.Door {
 	case RESTAPI, HTTPAPI1:
@@ -168,13 +168,35 @@ func (r Response) AppendJSON(dst []byte) ([]byte, error) {
 // MarshalJSON implements [json.Marshaler] by AppendJSON.
 func (r Response) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil) }
 
-// names are the header's, sorted, so that equal responses have equal bytes.
+// names are the header's, sorted, so that equal responses have equal bytes. What
+// is no name is left out, as net/http does it.
 func (r Response) names(buf []string) []string {
 	for name := range r.Header {
-		buf = append(buf, name)
+		if token(name) {
+			buf = append(buf, name)
+		}
 	}
 	slices.Sort(buf)
 	return buf
+}
+
+// token is the grammar of a field's name: RFC 9110 section 5.6.2.
+func token(name string) bool {
+	for _, c := range []byte(name) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// appendValue writes a field's value. A line break becomes a space, as in net/http:
+// what follows it must not become a field of its own at some front door.
+func appendValue(dst []byte, value string) []byte {
+	if strings.ContainsAny(value, "\r\n") {
+		value = strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
+	}
+	return eventjson.AppendString(dst, value)
 }
 
 // appendSingle writes the header fields that want accepts, each as one string.
@@ -187,7 +209,7 @@ func (r Response) appendSingle(dst []byte, want func(name string, values []strin
 		}
 		first = false
 		dst = append(eventjson.AppendString(dst, name), ':')
-		dst = eventjson.AppendString(dst, value)
+		dst = appendValue(dst, value)
 	}
 	var buf [16]string
 	for _, name := range r.names(buf[:0]) {
@@ -251,7 +273,7 @@ func appendStrings(dst []byte, values []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = eventjson.AppendString(dst, v)
+		dst = appendValue(dst, v)
 	}
 	return append(dst, ']')
 }

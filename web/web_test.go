@@ -388,6 +388,13 @@ func TestResponse(t *testing.T) {
 			w.Header().Set("X-Sum", "1")
 			w.Header().Set(http.TrailerPrefix+"X-More", "2")
 		}, 200, map[string]any{"Content-Type": "text/plain", "X-Sum": "1", "X-More": "2"}, "a", false},
+		{"a line break in a value is a space, as in net/http", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-A", "a\r\nSet-Cookie: b=1")
+		}, 200, map[string]any{"X-A": "a  Set-Cookie: b=1"}, "", false},
+		{"what is no name of a field is left out", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["X A"], w.Header()["X:"], w.Header()[""], w.Header()["X\n"], w.Header()["Xä"] = []string{"1"}, []string{"1"}, []string{"1"}, []string{"1"}, []string{"1"}
+			w.Header()["X-!#$%&'*+.^_|~9"] = []string{"1"}
+		}, 200, map[string]any{"X-!#$%&'*+.^_|~9": "1"}, "", false},
 		{"a flush is not an error", "GET", func(w http.ResponseWriter, _ *http.Request) {
 			if err := http.NewResponseController(w).Flush(); err != nil {
 				panic(err)
@@ -401,6 +408,26 @@ func TestResponse(t *testing.T) {
 			encoded, _ := m["isBase64Encoded"].(bool)
 			if m["statusCode"] != float64(c.status) || !reflect.DeepEqual(m["headers"], any(c.headers)) || m["body"] != c.body || encoded != c.encoded {
 				t.Errorf("got %v", m)
+			}
+		})
+	}
+}
+
+func TestHeaderInjectionInEveryForm(t *testing.T) {
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Set-Cookie"] = []string{"a=1\r\nX-Evil: 1", "b=2"}
+		w.Header()["X-List"] = []string{"1\nX-Evil: 1", "2"}
+		w.WriteHeader(599)
+	})
+	for name := range doors {
+		t.Run(name, func(t *testing.T) {
+			m := invoke(t, h, payload(t, name))
+			text, err := json.Marshal(m)
+			if err != nil || strings.Contains(string(text), `\n`) || strings.Contains(string(text), `\r`) {
+				t.Errorf("%s, %v", text, err)
+			}
+			if d, ok := m["statusDescription"]; ok && d != "599" {
+				t.Errorf("%q", d)
 			}
 		})
 	}
