@@ -123,7 +123,7 @@ func decode(r *http.Request, names []string) (*http.Request, error) {
 	done, _ := r.Context().Value(doneKey{}).([]string)
 	all := slices.Clone(done)
 	for _, name := range names {
-		if slices.Contains(all, name) {
+		if slices.Contains(all, name) || decodedEvent(r, name) {
 			continue
 		}
 		value, err := unescape(name, r.PathValue(name))
@@ -134,6 +134,22 @@ func decode(r *http.Request, names []string) (*http.Request, error) {
 		all = append(all, name)
 	}
 	return r.WithContext(context.WithValue(r.Context(), doneKey{}, all)), nil
+}
+
+// decodedEvent says that the value is that of a REST API's event, which check and package
+// web have decoded.
+func decodedEvent(r *http.Request, name string) bool {
+	e, ok := web.Event(r)
+	if !ok || e.Door != web.RESTAPI {
+		return false
+	}
+	for _, key := range []string{name, name + "+"} {
+		if raw, ok := e.PathParameters[key]; ok {
+			plain, err := url.PathUnescape(raw)
+			return err == nil && plain == r.PathValue(name)
+		}
+	}
+	return false
 }
 
 func unescape(name, value string) (string, error) {

@@ -152,6 +152,23 @@ func TestNamedValuesAreDecodedOnce(t *testing.T) {
 	}
 }
 
+func TestANamedValueOfARESTEventIsNotDecodedAgain(t *testing.T) {
+	h := New(Config{Names: []string{"id"}})(echo("id"))
+	for raw, want := range map[string]string{"%252F": `"%2F"`, "%2525": `"%25"`, "a%20b": `"a b"`, "plain": `"plain"`} {
+		for _, key := range []string{"id", "id+"} {
+			resp := invoke(t, h, map[string]any{"httpMethod": "GET", "path": "/" + raw, "requestContext": map[string]any{}, "pathParameters": map[string]string{key: raw}})
+			if resp.Status != 200 || resp.Body != want {
+				t.Errorf("%s: got %d %s, want %s", raw, resp.Status, resp.Body, want)
+			}
+		}
+	}
+	// Another router cut its own value out, and left it encoded.
+	resp := invoke(t, raw("x%20y", h), map[string]any{"httpMethod": "GET", "path": "/x%20y", "requestContext": map[string]any{}, "pathParameters": map[string]string{"id": "other"}})
+	if resp.Body != `"x y"` {
+		t.Errorf("got %d %s", resp.Status, resp.Body)
+	}
+}
+
 func TestWildcards(t *testing.T) {
 	for pattern, want := range map[string][]string{
 		"": nil, "GET /": nil, "/{$}": nil, "GET h/{a}/b/{c...}": {"a", "c"}, "/{a": {"a"},
