@@ -117,9 +117,7 @@ func look() (c census) {
 		case i == 0 || bytes.HasPrefix(g, []byte("goroutine 1 [")):
 		case bytes.Contains(g, []byte("params.(*Store).ended")): // at its last statement: the Store has counted it out
 		case bytes.Contains(g, []byte("\nruntime.goexit1(")): // it has returned; the scheduler takes it away
-			c.others++
 		case bytes.Contains(g, []byte("runtime.runCleanups")): // the collector's own, which clears the memory of a value that nobody has any more
-			c.others++
 		case belongs(g):
 			c.toolkit++
 			c.stacks += string(g) + "\n\n"
