@@ -9,9 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,34 +16,15 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"go.uber.org/goleak"
 
 	"github.com/gomiddy/middy/emulator/frontdoor"
+	"github.com/gomiddy/middy/emulator/internal/testfn"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
 
 var fnBinary string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "frontdoor")
-	if err != nil {
-		panic(err)
-	}
-	fnBinary = filepath.Join(dir, "fn")
-	if out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", fnBinary, "../runtimeapi/testdata/fn").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the test function: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testfn.Main(m, &fnBinary) }
 
 // A double is a function that keeps the event and answers with one result.
 type double struct {

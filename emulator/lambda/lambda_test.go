@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,34 +16,15 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
-	"go.uber.org/goleak"
 
+	"github.com/gomiddy/middy/emulator/internal/testfn"
 	"github.com/gomiddy/middy/emulator/lambda"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
 
 var fnBinary string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "lambda")
-	if err != nil {
-		panic(err)
-	}
-	fnBinary = filepath.Join(dir, "fn")
-	if out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", fnBinary, "../runtimeapi/testdata/fn").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the test function: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testfn.Main(m, &fnBinary) }
 
 // client returns AWS's own SDK client, on a socket, in front of a real process
 // named orders.

@@ -4,41 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/gomiddy/middy/emulator/internal/testfn"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
 
 var fnBinary string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "runtimeapi")
-	if err != nil {
-		panic(err)
-	}
-	fnBinary = filepath.Join(dir, "fn")
-	if out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", fnBinary, "./testdata/fn").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the test function: %v\n%s", err, out)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testfn.Main(m, &fnBinary) }
 
 // A recording keeps everything that a Function tells about itself.
 type recording struct {

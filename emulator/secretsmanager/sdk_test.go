@@ -1,11 +1,9 @@
 package secretsmanager_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"regexp"
 	"sort"
 	"strings"
@@ -18,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/gomiddy/middy/emulator"
+	"github.com/gomiddy/middy/emulator/internal/moto"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
 	"github.com/gomiddy/middy/emulator/service"
 )
@@ -278,7 +277,7 @@ func shapeOfARN(arn *string) string { return randomARN.ReplaceAllString(*arn, "A
 // TestTheSameCallsGetTheSameAnswersAsFromMoto holds the service beside an
 // emulator that many people's tests rely on.
 func TestTheSameCallsGetTheSameAnswersAsFromMoto(t *testing.T) {
-	url := startMoto(t)
+	url := moto.Start(t)
 	theirs := client(url, "us-east-1", aws.Credentials{AccessKeyID: "x", SecretAccessKey: "y"})
 	ours := onSocket(t, secretsmanager.New(secretsmanager.Config{}))
 	for _, st := range differential {
@@ -289,45 +288,4 @@ func TestTheSameCallsGetTheSameAnswersAsFromMoto(t *testing.T) {
 			t.Errorf("%s:\nours   %s %v\ntheirs %s %v\nexpected difference: %q", st.name, a, errA, b, errB, st.differs)
 		}
 	}
-}
-
-func startMoto(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("SKIPPED: no moto_server on PATH; the differential test against moto did not run")
-	}
-	cmd := exec.Command(path, "-H", "127.0.0.1", "-p", "0")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Skipf("SKIPPED: moto_server does not start (%v); the differential test against moto did not run", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	found := make(chan string, 1)
-	go func() {
-		defer close(found)
-		for sc := bufio.NewScanner(out); sc.Scan(); {
-			if m := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(sc.Text()); m != "" {
-				select {
-				case found <- m:
-				default: // it says so once for each interface
-				}
-			}
-		}
-	}()
-	select {
-	case url := <-found:
-		if url != "" {
-			return url
-		}
-	case <-time.After(60 * time.Second):
-	}
-	t.Skip("SKIPPED: moto_server did not say where it listens; the differential test against moto did not run")
-	return ""
 }
