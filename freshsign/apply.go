@@ -47,7 +47,8 @@ const (
 func Apply(cfg *aws.Config) { Config{}.Apply(cfg) }
 
 // Apply protects every client made from cfg afterwards with NewFromConfig. Clients of one cfg (and of its copies)
-// share what is learned about the clock. Applying twice is harmless: the first one stays.
+// share what is learned about the clocks, and each endpoint host has its own: a wrong clock, or a hostile answer, of
+// one endpoint never dates the signatures that another receives. Applying twice is harmless: the first one stays.
 //
 // The client's retryer, HTTP client and signer stay in use, wrapped. The SDK's clock skew correction is replaced,
 // except in services that may sign with SigV4a, where the SDK keeps its own for those signatures. An HTTP client or
@@ -102,13 +103,17 @@ func set(v reflect.Value, name string, to any) bool {
 	return true
 }
 
-// addHeal puts the heal around the SDK's retry loop. A stack without one (a presigner's) sends nothing.
+// addHeal puts the heal around the SDK's retry loop, and resend right before the HTTP client. A stack without a retry
+// loop (a presigner's) sends nothing.
 func (e *engine) addHeal(stack *middleware.Stack) error {
 	if _, ok := stack.Finalize.Get("Retry"); !ok {
 		return nil
 	}
 	if _, ok := stack.Finalize.Get(healID); ok {
 		return nil
+	}
+	if err := stack.Deserialize.Add(resend{}, middleware.After); err != nil {
+		return err
 	}
 	return stack.Finalize.Insert(&heal{engine: e}, "Retry", middleware.Before)
 }

@@ -91,7 +91,7 @@ func TestACallCostsAtMostTwelveMoreAllocations(t *testing.T) {
 
 func TestALookAllocatesNothing(t *testing.T) {
 	e := newEngine(Config{})
-	if n := testing.AllocsPerRun(100, func() { e.look(); e.shift() }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { e.look(""); e.shift() }); n != 0 {
 		t.Error(n)
 	}
 }

@@ -24,7 +24,8 @@ type moment struct {
 	mono   time.Duration
 	epoch  uint64        // number of clock events before this moment
 	pool   uint64        // number of times pooled connections became suspect
-	offset time.Duration // what is known of the service's clock minus ours
+	host   string        // the endpoint that the look is about, as in URL.Host
+	offset time.Duration // what is known of its clock minus ours
 }
 
 // service is what the service's clock should show.
@@ -36,13 +37,13 @@ type engine struct {
 	clock func() (time.Time, time.Duration)
 	err   error // of the Config; every call returns it
 
-	mu     sync.Mutex
-	last   moment
-	offset offset
+	mu      sync.Mutex
+	last    moment
+	offsets map[string]offset // by host: one endpoint's clock, or lie, says nothing about another's
 }
 
 func newEngine(c Config) *engine {
-	e := &engine{Config: c, clock: c.Clock}
+	e := &engine{Config: c, clock: c.Clock, offsets: map[string]offset{}}
 	if c.Window < 0 {
 		e.err = fmt.Errorf("freshsign: Config.Window is %v; use a positive duration, or zero for 5 minutes", c.Window)
 	}
@@ -62,14 +63,14 @@ func newEngine(c Config) *engine {
 	return e
 }
 
-// look reads both clocks and compares them with the previous look. A disagreement is a clock event: the offset that
-// was learned belongs to another clock, and connections to another life.
-func (e *engine) look() moment {
+// look reads both clocks, on behalf of a request to host, and compares them with the previous look. A disagreement is
+// a clock event: the offsets that were learned belong to another clock, and connections to another life.
+func (e *engine) look(host string) moment {
 	wall, mono := e.clock()
 	wall = wall.Round(0)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := moment{wall: wall, mono: mono, epoch: e.last.epoch, pool: e.last.pool, offset: e.offset.value}
+	now := moment{wall: wall, mono: mono, epoch: e.last.epoch, pool: e.last.pool, host: host, offset: e.offsets[host].value}
 	if !e.last.wall.IsZero() {
 		dw, dm := wall.Sub(e.last.wall), mono-e.last.mono
 		switch {
@@ -78,7 +79,8 @@ func (e *engine) look() moment {
 		case (dw - dm).Abs() > clockSlack:
 			now.epoch++
 			now.pool++
-			e.offset, now.offset = offset{}, 0
+			clear(e.offsets)
+			now.offset = 0
 		case dw > idleGap:
 			now.pool++
 		}

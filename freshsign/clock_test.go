@@ -2,6 +2,7 @@ package freshsign
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 func (e *engine) shift() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.offset.value
+	return e.offsets[""].value
 }
 
 func TestTheClocksDisagreeBeyondASecond(t *testing.T) {
@@ -36,17 +37,17 @@ func TestTheClocksDisagreeBeyondASecond(t *testing.T) {
 	} {
 		v := newVirtual()
 		e := newEngine(Config{Clock: v.read})
-		e.look()
-		e.offset = offset{value: time.Hour}
+		e.look("")
+		e.offsets[""] = offset{value: time.Hour}
 		v.move(c.wall, c.mono)
-		m := e.look()
+		m := e.look("")
 		if m.epoch != c.epoch || m.pool != c.pool {
 			t.Errorf("wall %v, mono %v: epoch %d, pool %d; want %d, %d", c.wall, c.mono, m.epoch, m.pool, c.epoch, c.pool)
 		}
 		if forgotten := e.shift() == 0; forgotten != (m.offset == 0) || forgotten != (c.epoch > 0) {
 			t.Errorf("wall %v, mono %v: offset forgotten: %v", c.wall, c.mono, forgotten)
 		}
-		if again := e.look(); again != m {
+		if again := e.look(""); again != m {
 			t.Errorf("a second look sees %v, not %v", again, m)
 		}
 	}
@@ -85,16 +86,16 @@ func TestALookThatComesLateChangesNothing(t *testing.T) {
 	v := newVirtual()
 	e := newEngine(Config{Clock: v.read})
 	v.move(time.Minute, time.Minute)
-	last := e.look()
+	last := e.look("")
 	v.move(-time.Minute, -time.Millisecond)
-	if m := e.look(); m.epoch != 0 || e.last != last {
+	if m := e.look(""); m.epoch != 0 || e.last != last {
 		t.Errorf("%+v", m)
 	}
 }
 
 func TestMomentsCarryNoMonotonicReading(t *testing.T) {
 	e := newEngine(Config{})
-	if m := e.look(); m.wall != m.wall.Round(0) || m.wall.IsZero() {
+	if m := e.look(""); m.wall != m.wall.Round(0) || m.wall.IsZero() {
 		t.Error(m.wall)
 	}
 }
@@ -247,7 +248,7 @@ func TestWhatAnAnswerTeaches(t *testing.T) {
 		var incidents int
 		e := newEngine(Config{Clock: v.read, OnIncident: func(context.Context, Incident) { incidents++ }})
 		for range c.answers {
-			s := &sending{call: &call{engine: e}, req: httpRequest(), start: e.look()}
+			s := &sending{call: &call{engine: e}, req: httpRequest(), start: e.look("")}
 			w, _ := v.read()
 			s.received(&http.Response{StatusCode: c.status, Header: http.Header{"Date": {w.Add(skew).UTC().Format(http.TimeFormat)}}})
 			v.move(4*time.Second, 4*time.Second)
@@ -318,5 +319,42 @@ func TestIdleConnectionsAreNotUsedAgainAfterAnEvent(t *testing.T) {
 	own := doFunc(nil)
 	if c := (&transport{client: own}).current(1); c == nil {
 		t.Error("own client lost")
+	}
+}
+
+// What one endpoint says of the time is about its own clock: a wrong or hostile one never dates what others receive.
+func TestAnOffsetBelongsToTheHostThatTaughtIt(t *testing.T) {
+	e := newEngine(Config{Clock: newVirtual().read})
+	teach := func(host string, skew time.Duration) {
+		x := at(0, 0, 0, skew)
+		x.start.host, x.end.host = host, host
+		e.learn(x, true)
+	}
+	teach("minio.partner.example", 20*365*24*time.Hour)
+	teach("s3.us-east-1.amazonaws.com", -10*time.Minute)
+	for host, want := range map[string]time.Duration{
+		"minio.partner.example":           20 * 365 * 24 * time.Hour,
+		"s3.us-east-1.amazonaws.com":      -10 * time.Minute,
+		"s3.us-east-1.amazonaws.com:8443": 0,
+		"sts.us-east-1.amazonaws.com":     0,
+	} {
+		if got := e.look(host).offset; got != want {
+			t.Errorf("%s is signed for with an offset of %v, want %v", host, got, want)
+		}
+	}
+}
+
+func TestOffsetsOfCountlessHostsAreBounded(t *testing.T) {
+	e := newEngine(Config{Clock: newVirtual().read})
+	for i := range 3*maxHosts + 1 {
+		x := at(0, 0, 0, 10*time.Minute)
+		x.start.host = fmt.Sprintf("bucket-%d.s3.amazonaws.com", i)
+		e.learn(x, true)
+		if e.offsets[x.start.host].value != 10*time.Minute {
+			t.Fatalf("the offset of host %d was not learned", i)
+		}
+	}
+	if len(e.offsets) > maxHosts {
+		t.Errorf("%d offsets are kept, want at most %d", len(e.offsets), maxHosts)
 	}
 }

@@ -11,31 +11,37 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 const (
-	containerExpiryWindow = 5 * time.Minute
-	containerTimeout      = 5 * time.Second
-	containerAttempts     = 3
-	containerPause        = 50 * time.Millisecond // after the first attempt, twice that after the second
-	containerMaxBytes     = 64 << 10
-	containerHost         = "http://169.254.170.2"
+	containerTimeout  = 5 * time.Second
+	containerAttempts = 3
+	containerPause    = 50 * time.Millisecond // after the first attempt, twice that after the second
+	containerMaxBytes = 64 << 10
+	containerHost     = "http://169.254.170.2"
 )
+
+// containerExpiryWindow is how long before their end credentials are renewed, if they live long enough for that.
+const containerExpiryWindow = 5 * time.Minute
 
 // A container fetches credentials from the endpoint that Lambda (SnapStart), ECS and EKS offer to a process.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 type container struct {
 	url    string
 	client *http.Client
+
+	mu  sync.Mutex
+	end time.Time // when the credentials that were given last really end; the cache's instant is earlier
 }
 
 func containerFromEnv() (*container, bool) {
 	address := os.Getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")
 	if path := os.Getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"); path != "" {
-		address = containerHost + path
+		address = containerHost + "/" + strings.TrimPrefix(path, "/") // never part of the host
 	}
 	if address == "" {
 		return nil, false
@@ -46,6 +52,32 @@ func containerFromEnv() (*container, bool) {
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, true
+}
+
+// cached returns c behind the SDK's cache, which renews ahead of the end.
+func (c *container) cached() aws.CredentialsProvider {
+	return aws.NewCredentialsCache(c, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = containerExpiryWindow })
+}
+
+// AdjustExpiresBy says when the cache asks again: the window before the end, or half-way to it when less than two
+// windows are left. An endpoint that hands out credentials of a few minutes is not asked for each call.
+func (c *container) AdjustExpiresBy(creds aws.Credentials, window time.Duration) (aws.Credentials, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end = creds.Expires
+	creds.Expires = creds.Expires.Add(max(window, min(0, -time.Until(c.end)/2))) // window is negative
+	return creds, nil
+}
+
+// HandleFailToRefresh keeps credentials that still work: an endpoint that is away for a moment fails no call.
+func (c *container) HandleFailToRefresh(_ context.Context, creds aws.Credentials, err error) (aws.Credentials, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !creds.HasKeys() || !time.Now().Before(c.end) {
+		return aws.Credentials{}, err
+	}
+	creds.Expires = c.end
+	return creds, nil
 }
 
 // Retrieve fetches credentials, with up to three attempts. The token is read each time, because a restore from a

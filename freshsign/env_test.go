@@ -1,7 +1,9 @@
 package freshsign
 
 import (
+	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +11,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,6 +23,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
@@ -159,7 +166,17 @@ func TestWhatIsMissingIsOneClearErrorAtTheFirstCall(t *testing.T) {
 	for want, vars := range map[string]map[string]string{
 		"no region: neither AWS_REGION nor AWS_DEFAULT_REGION is set": {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"},
 		"no credentials: looked for AWS_ACCESS_KEY_ID":                {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "a"},
-		`AWS_MAX_ATTEMPTS is "0"`:                                     lambdaEnv(map[string]string{"AWS_MAX_ATTEMPTS": "0"}),
+		`AWS_ACCOUNT_ID_ENDPOINT_MODE is "Required"`:                  lambdaEnv(map[string]string{"AWS_ACCOUNT_ID_ENDPOINT_MODE": "Required"}),
+		`AWS_DEFAULTS_MODE is "x"`:                                    lambdaEnv(map[string]string{"AWS_DEFAULTS_MODE": "x"}),
+		`AWS_DISABLE_REQUEST_COMPRESSION is "1"`:                      lambdaEnv(map[string]string{"AWS_DISABLE_REQUEST_COMPRESSION": "1"}),
+		`AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES is "-1"`:              lambdaEnv(map[string]string{"AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "-1"}),
+		`AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES is "10485761"`:        lambdaEnv(map[string]string{"AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "10485761"}),
+		`AWS_ENABLE_ENDPOINT_DISCOVERY is "x"`:                        lambdaEnv(map[string]string{"AWS_ENABLE_ENDPOINT_DISCOVERY": "x"}),
+		`AWS_S3_USE_ARN_REGION is "1"`:                                lambdaEnv(map[string]string{"AWS_S3_USE_ARN_REGION": "1"}),
+		`AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS is "1"`:             lambdaEnv(map[string]string{"AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS": "1"}),
+		`AWS_S3_DISABLE_EXPRESS_SESSION_AUTH is "1"`:                  lambdaEnv(map[string]string{"AWS_S3_DISABLE_EXPRESS_SESSION_AUTH": "1"}),
+		`AWS_CA_BUNDLE cannot be read`:                                lambdaEnv(map[string]string{"AWS_CA_BUNDLE": "/nowhere/ca.pem"}),
+		`AWS_CA_BUNDLE is "env_test.go"`:                              lambdaEnv(map[string]string{"AWS_CA_BUNDLE": "env_test.go"}),
 		`AWS_MAX_ATTEMPTS is "x"`:                                     lambdaEnv(map[string]string{"AWS_MAX_ATTEMPTS": "x"}),
 		`AWS_RETRY_MODE is "x"`:                                       lambdaEnv(map[string]string{"AWS_RETRY_MODE": "x"}),
 		`AWS_USE_FIPS_ENDPOINT is "1"`:                                lambdaEnv(map[string]string{"AWS_USE_FIPS_ENDPOINT": "1"}),
@@ -306,7 +323,11 @@ func TestAnAnswerOfMoreThan64KiBIsNotCredentials(t *testing.T) {
 func TestTheRelativeURIIsECSs(t *testing.T) {
 	environ(t, map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/y"})
 	if c, ok := containerFromEnv(); !ok || c.url != "http://169.254.170.2/v2/x" {
-		t.Errorf("%+v", c)
+		t.Errorf("%v %s", ok, c.url)
+	}
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@127.0.0.1:1/")
+	if c, _ := containerFromEnv(); c.url != "http://169.254.170.2/@127.0.0.1:1/" {
+		t.Errorf("a relative URI reaches %s: it names another host", c.url)
 	}
 }
 
@@ -377,6 +398,161 @@ func FuzzParseCredentials(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, err := parseCredentials(b); err == nil && (!c.HasKeys() || c.CanExpire && c.Expires.IsZero() && !strings.Contains(string(b), "0001")) {
 			t.Errorf("%q: %v", b, c.CanExpire)
+		}
+	})
+}
+
+// The SDK's config package obeys these, so that FromEnv obeys them too, or says that it does not.
+func TestEveryVariableOfTheSDKIsReadOrNamedAsLeftOut(t *testing.T) {
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2/config").Output()
+	if err != nil {
+		t.Fatalf("the config package is not in the module cache: %v", err)
+	}
+	theirs, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "env_config.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := os.ReadFile("env.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`= "(AWS_[A-Z0-9_]+)"`).FindAllSubmatch(theirs, -1)
+	if len(names) < 40 {
+		t.Fatalf("%d variables found in the SDK, want at least 40: the test reads it wrong", len(names))
+	}
+	for _, m := range names {
+		if name := m[1]; !bytes.Contains(ours, name) && !bytes.HasPrefix(name, []byte("AWS_EC2_METADATA_")) {
+			t.Errorf("FromEnv neither reads %s nor says that it does not", name)
+		}
+	}
+}
+
+func TestTheEnvironmentMeansWhatItMeansToTheSDK(t *testing.T) {
+	for _, vars := range []map[string]string{
+		{},
+		{"AWS_MAX_ATTEMPTS": "0"},
+		{"AWS_MAX_ATTEMPTS": "-1"},
+		{"AWS_DEFAULTS_MODE": "Standard"},
+		{"AWS_DEFAULTS_MODE": "auto", "AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023"},
+		{"AWS_AUTH_SCHEME_PREFERENCE": "sigv4a, sigv4,,"},
+		{"AWS_DISABLE_REQUEST_COMPRESSION": "true", "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "0"},
+		{"AWS_ENABLE_ENDPOINT_DISCOVERY": "Auto"},
+		{"AWS_S3_USE_ARN_REGION": "true", "AWS_S3_DISABLE_MULTIREGION_ACCESS_POINTS": "false", "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH": "true"},
+	} {
+		environ(t, lambdaEnv(vars))
+		theirs, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles(nil), config.WithSharedCredentialsFiles(nil))
+		if err != nil {
+			t.Fatalf("%v: the SDK refuses it: %v", vars, err)
+		}
+		ours := FromEnv()
+		type settings struct {
+			attempts   int
+			mode       aws.DefaultsMode
+			runtime    aws.RuntimeEnvironment
+			schemes    string
+			compressed bool
+			least      int64
+			s3         s3.Options
+		}
+		of := func(c aws.Config) settings {
+			o := s3.NewFromConfig(c).Options()
+			return settings{c.RetryMaxAttempts, c.DefaultsMode, aws.RuntimeEnvironment{EnvironmentIdentifier: c.RuntimeEnvironment.EnvironmentIdentifier, Region: c.RuntimeEnvironment.Region},
+				strings.Join(c.AuthSchemePreference, " "), !c.DisableRequestCompression, c.RequestMinCompressSizeBytes,
+				s3.Options{UseARNRegion: o.UseARNRegion, DisableMultiRegionAccessPoints: o.DisableMultiRegionAccessPoints, DisableS3ExpressSessionAuth: o.DisableS3ExpressSessionAuth}}
+		}
+		want, got := of(theirs), of(ours)
+		if want.mode != aws.DefaultsModeAuto {
+			want.runtime, got.runtime = aws.RuntimeEnvironment{}, aws.RuntimeEnvironment{} // nobody asks
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: settings are %+v, want the SDK's %+v", vars, got, want)
+		}
+		if got, _, _ := ours.ConfigSources[0].(envSource).GetEnableEndpointDiscovery(t.Context()); (got != aws.EndpointDiscoveryUnset) != (vars["AWS_ENABLE_ENDPOINT_DISCOVERY"] != "") {
+			t.Errorf("%v: endpoint discovery is %v", vars, got)
+		}
+	}
+}
+
+func TestTheCABundleReplacesTheSystemsRoots(t *testing.T) {
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, okBody) }))
+	defer srv.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for bundle, ok := range map[string]bool{"": false, file: true} {
+		environ(t, lambdaEnv(map[string]string{"AWS_ENDPOINT_URL": srv.URL, "AWS_CA_BUNDLE": bundle, "AWS_MAX_ATTEMPTS": "1"}))
+		_, err := secretsmanager.NewFromConfig(FromEnv()).GetSecretValue(t.Context(), getInput)
+		if (err == nil) != ok {
+			t.Errorf("with AWS_CA_BUNDLE %q the call gave %v, want success: %v", bundle, err, ok)
+		}
+	}
+}
+
+// agent is a container credentials endpoint without a network.
+type agent struct {
+	life  time.Duration
+	away  bool
+	asked int
+}
+
+func (a *agent) RoundTrip(*http.Request) (*http.Response, error) {
+	a.asked++
+	status, body := 200, fmt.Sprintf(`{"AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":%q}`, time.Now().Add(a.life).Format(time.RFC3339))
+	if a.away {
+		status, body = 503, ""
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+func TestContainerCredentialsThatStillWorkOutliveTheirEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &agent{life: time.Hour}
+		c := &container{url: "http://127.0.0.1/", client: &http.Client{Transport: a}}
+		p := c.cached()
+		if _, err := p.Retrieve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.away = true
+		calls := 0
+		for began := time.Now(); time.Since(began) < time.Hour-10*time.Second; time.Sleep(5 * time.Second) {
+			calls++
+			if _, err := p.Retrieve(t.Context()); err != nil {
+				t.Fatalf("after %v the credentials work and the call failed: %v", time.Since(began), err)
+			}
+		}
+		if a.asked > 1+3*10 {
+			t.Errorf("%d calls asked the endpoint %d times, want at most 31: a failing endpoint is asked at ever shorter halves", calls, a.asked)
+		}
+		time.Sleep(11 * time.Second)
+		if _, err := p.Retrieve(t.Context()); err == nil {
+			t.Error("credentials that have ended are still given out")
+		}
+		p.(*aws.CredentialsCache).Invalidate()
+		a.away, a.asked = false, 0
+		if _, err := p.Retrieve(t.Context()); err != nil {
+			t.Errorf("after the endpoint is back: %v", err)
+		}
+		a.away = true
+		p.(*aws.CredentialsCache).Invalidate()
+		if _, err := p.Retrieve(t.Context()); err == nil {
+			t.Error("credentials that a service has rejected are given out again")
+		}
+	})
+}
+
+func TestShortLivedContainerCredentialsAreNotFetchedForEachCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for life, most := range map[time.Duration]int{4 * time.Minute: 1, 9 * time.Minute: 1, time.Hour: 1, 0: 100, -time.Minute: 100} {
+			a := &agent{life: life}
+			p := (&container{url: "http://127.0.0.1/", client: &http.Client{Transport: a}}).cached()
+			for range 100 {
+				_, _ = p.Retrieve(t.Context())
+				time.Sleep(time.Second)
+			}
+			if a.asked > most || a.asked < most {
+				t.Errorf("credentials of %v: 100 calls in 100 s asked %d times, want %d", life, a.asked, most)
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package freshsign
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"os"
@@ -17,18 +18,37 @@ func (r *envReader) refuse(name, value, advice string) {
 	r.problems = append(r.problems, &EnvError{Problem: fmt.Sprintf("%s is %q", name, value), Advice: "set it to " + advice + ", or unset it"})
 }
 
-// whole reads a number of at least 1; zero if it is unset.
-func (r *envReader) whole(name string) int {
+// whole reads a number between least and most.
+func (r *envReader) whole(name string, least, most, unset int64) int64 {
 	v := os.Getenv(name)
 	if v == "" {
-		return 0
+		return unset
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		r.refuse(name, v, "a whole number of at least 1")
-		return 0
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < least || n > most {
+		r.refuse(name, v, fmt.Sprintf("a whole number from %d to %d", least, most))
+		return unset
 	}
 	return n
+}
+
+// certificates reads a file of them in PEM; nil if the variable is unset. As in the SDK, they replace the system's.
+func (r *envReader) certificates(name string) *x509.CertPool {
+	file := os.Getenv(name)
+	if file == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		r.problems = append(r.problems, &EnvError{Problem: name + " cannot be read", Advice: "set it to a file of certificates in PEM, or unset it", Err: err})
+		return nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		r.refuse(name, file, "a file that has a certificate in PEM")
+		return nil
+	}
+	return pool
 }
 
 // boolean reads "true" or "false"; nil if it is unset.
@@ -38,11 +58,19 @@ func (r *envReader) boolean(name string) *bool {
 
 // envChoice reads one of several words, without regard to case.
 func envChoice[T any](r *envReader, name string, unset T, choices map[string]T) T {
-	v := os.Getenv(name)
+	return choose(r, name, os.Getenv(name), strings.ToLower, unset, choices)
+}
+
+// envWord is envChoice where the SDK compares the case, too.
+func envWord[T any](r *envReader, name string, unset T, choices map[string]T) T {
+	return choose(r, name, os.Getenv(name), strings.Clone, unset, choices)
+}
+
+func choose[T any](r *envReader, name, v string, fold func(string) string, unset T, choices map[string]T) T {
 	if v == "" {
 		return unset
 	}
-	if t, ok := choices[strings.ToLower(v)]; ok {
+	if t, ok := choices[fold(v)]; ok {
 		return t
 	}
 	words := slices.Sorted(maps.Keys(choices))

@@ -533,3 +533,26 @@ func TestEscapingATraceKeepsWhatTheSDKKeeps(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAHostileEndpointPoisonsNobodyElsesSignatures(t *testing.T) {
+	g := newRig()
+	honest := g.wire.service
+	hostile := doFunc(func(r *http.Request) (*http.Response, error) {
+		if r.URL.Host != "store.partner.example" {
+			return g.wire.Do(r)
+		}
+		date := honest.now().Add(20 * 365 * 24 * time.Hour).UTC().Format(http.TimeFormat)
+		return &http.Response{StatusCode: 403, Request: r, Header: http.Header{"Date": {date}}, Body: io.NopCloser(strings.NewReader(`{"__type":"RequestTimeTooSkewed","message":"no"}`))}, nil
+	})
+	g.cfg.HTTPClient = hostile
+	if err := g.get(func(o *secretsmanager.Options) { o.BaseEndpoint = aws.String("https://store.partner.example") }); err == nil {
+		t.Fatal("the hostile endpoint's refusal was not reported")
+	}
+	g.incidents = nil
+	if err := g.get(); err != nil || len(g.incidents) != 0 {
+		t.Errorf("a call to the honest endpoint gave %v and %d incidents, want success and none", err, len(g.incidents))
+	}
+	if requests, rejects := honest.counts(); requests != 1 || rejects != 0 {
+		t.Errorf("the honest endpoint saw %d requests and rejected %d, want 1 and 0", requests, rejects)
+	}
+}

@@ -1,11 +1,15 @@
 package freshsign
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 func (l *lab) config(tr http.RoundTripper) aws.Config {
@@ -147,8 +153,8 @@ func TestAReplayByTheTransportIsSignedAgain(t *testing.T) {
 }
 
 // A request is on its way for six minutes while the server says goodbye to its HTTP/2 connection (GOAWAY). It was never
-// looked at, so it is sent again on another connection: a GET by net/http itself, a POST with its body by the SDK's
-// loop. Either way it is signed again, and the old bytes, which arrive last, are of no account.
+// looked at, so it is sent again on another connection, by net/http itself, with its body and without the SDK's loop. It
+// is signed again, and the old bytes, which arrive last, are of no account.
 func TestARequestThatMeetsAGOAWAYIsSentAgainWithAFreshSignature(t *testing.T) {
 	get := func(cfg aws.Config) error {
 		out, err := s3.NewFromConfig(cfg, func(o *s3.Options) { o.Retryer = aws.NopRetryer{}; o.UsePathStyle = true }).
@@ -160,7 +166,7 @@ func TestARequestThatMeetsAGOAWAYIsSentAgainWithAFreshSignature(t *testing.T) {
 		return errors.Join(err, out.Body.Close())
 	}
 	post := func(cfg aws.Config) error {
-		_, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(context.Background(), getInput)
+		_, err := secretsmanager.NewFromConfig(cfg, func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }).GetSecretValue(context.Background(), getInput)
 		return err
 	}
 	for name, caught := range map[string]func(aws.Config) error{"GET": get, "POST": post} {
@@ -315,4 +321,56 @@ func (r *reader) Read(p []byte) (int, error) {
 	n := copy(p, r.b)
 	r.b = r.b[n:]
 	return n, nil
+}
+
+func TestABodyCanBeHadAgainWhileItIsInMemoryOrAFile(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	_, _ = file.WriteString("..the body")
+	_, _ = file.Seek(2, io.SeekStart)
+	skipped := strings.NewReader("..the body")
+	_, _ = skipped.Seek(2, io.SeekStart)
+	for name, c := range map[string]struct {
+		body  io.Reader
+		again bool
+	}{
+		"bytes":                   {bytes.NewReader([]byte("the body")), true},
+		"from where it was given": {skipped, true},
+		"a file":                  {file, true},
+		"a pipe":                  {io.MultiReader(strings.NewReader("the body")), false},
+		"a seeker without ReadAt": {struct{ io.ReadSeeker }{strings.NewReader("the body")}, false},
+		"an empty one":            {strings.NewReader(""), false},
+		"none":                    {nil, false},
+	} {
+		r, err := smithyhttp.NewStackRequest().(*smithyhttp.Request).SetStream(c.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("of a stream that was replaced") }
+		var built *http.Request
+		_, _, err = resend{}.HandleDeserialize(t.Context(), middleware.DeserializeInput{Request: r}, middleware.DeserializeHandlerFunc(func(ctx context.Context, in middleware.DeserializeInput) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			built = in.Request.(*smithyhttp.Request).Build(ctx)
+			return middleware.DeserializeOutput{}, middleware.Metadata{}, nil
+		}))
+		if err != nil || (built.GetBody != nil) != c.again {
+			t.Errorf("%s: %v; can be had again: %v, want %v", name, err, built.GetBody != nil, c.again)
+			continue
+		}
+		for range 2 {
+			if !c.again {
+				break
+			}
+			_, _ = io.CopyN(io.Discard, built.Body, 3) // the first sending was under way
+			again, err := built.GetBody()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := io.ReadAll(again); string(text) != "the body" || err != nil {
+				t.Errorf("%s: again it is %q, %v", name, text, err)
+			}
+		}
+	}
 }

@@ -9,6 +9,7 @@ const (
 	noSkew    = 30 * time.Second // a candidate below counts as a right clock
 	agreement = 2 * time.Second  // samples within it say the same; a Date header has whole seconds
 	apart     = 3 * time.Second  // agreeing samples must be this far apart, or a mock with a fixed Date would pass
+	maxHosts  = 1024             // offsets kept; S3 has a host for each bucket
 )
 
 // An exchange is one request on one connection: from the moment the connection was handed out until the response's
@@ -47,7 +48,7 @@ type offset struct {
 	has    bool          // sample and taken are set
 }
 
-// learn offers an exchange. A rejected signature makes its exchange believable at once; otherwise two must agree.
+// learn offers an exchange, which counts for its own host alone. A rejected signature makes its exchange believable at once; otherwise two must agree.
 // Exchanges count in the order in which they started, so that a slow old one never overwrites a fast new one.
 func (e *engine) learn(x exchange, rejected bool) {
 	if !x.trusted() {
@@ -55,7 +56,8 @@ func (e *engine) learn(x exchange, rejected bool) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	o := &e.offset
+	host := x.start.host
+	o, known := e.offsets[host]
 	if x.end.epoch != e.last.epoch || x.start.mono < o.since {
 		return
 	}
@@ -64,10 +66,14 @@ func (e *engine) learn(x exchange, rejected bool) {
 	case (s - o.value).Abs() <= agreement:
 		o.since, o.has = x.start.mono, false
 	case rejected:
-		*o = offset{value: s, since: x.start.mono}
+		o = offset{value: s, since: x.start.mono}
 	case !o.has || (s-o.sample).Abs() > agreement:
 		o.sample, o.taken, o.has = s, x.start.mono, true
 	case x.start.mono-o.taken >= apart:
-		*o = offset{value: s, since: x.start.mono}
+		o = offset{value: s, since: x.start.mono}
 	}
+	if !known && len(e.offsets) >= maxHosts {
+		clear(e.offsets) // what was true of a host is learned again at the cost of one heal
+	}
+	e.offsets[host] = o
 }

@@ -1,7 +1,9 @@
 package freshsign
 
 import (
+	"context"
 	"crypto/tls"
+	"io"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -9,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // A transport sends through the client that the SDK, or the user, chose.
@@ -52,9 +56,9 @@ type sending struct {
 func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	c := callFrom(req.Context())
 	if c == nil {
-		return t.current(t.engine.look().pool).Do(req)
+		return t.current(t.engine.look(req.URL.Host).pool).Do(req)
 	}
-	start := c.signedAt()
+	start := c.signedAt(req.URL.Host)
 	client := t.current(start.pool)
 	s := &sending{call: c, start: start}
 	s.trace.GotConn = s.gotConn
@@ -73,6 +77,34 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// A resend lets net/http have the body again. A request that the server never took, because it closed the connection
+// (GOAWAY in HTTP/2, a close while idle in HTTP/1.1), is then sent again by the transport, with a signature of its own,
+// and not given up. A body that is not in memory or in a file cannot be had twice at a time.
+type resend struct{}
+
+// ID is the name in the stack.
+func (resend) ID() string { return "FreshSignResend" }
+
+// HandleDeserialize is the last to see the request before it is built: nothing replaces its stream any more.
+func (resend) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+	if r, ok := in.Request.(*smithyhttp.Request); ok {
+		r.GetBody = nil
+		stream, again := r.GetStream().(interface {
+			io.ReaderAt
+			io.Seeker
+		})
+		if again && r.ContentLength > 0 {
+			if start, err := stream.Seek(0, io.SeekCurrent); err == nil {
+				size := r.ContentLength
+				r.GetBody = func() (io.ReadCloser, error) {
+					return io.NopCloser(io.NewSectionReader(stream, start, size)), nil
+				}
+			}
+		}
+	}
+	return next.HandleDeserialize(ctx, in)
+}
+
 // errSessionDied counts as a connection error, so that the SDK's loop tries again with new credentials.
 var errSessionDied error = sessionDiedError{}
 
@@ -85,7 +117,7 @@ func (sessionDiedError) ConnectionError() bool { return true }
 
 func (s *sending) gotConn(info httptrace.GotConnInfo) {
 	c := s.call
-	now := c.engine.look()
+	now := c.engine.look(s.req.URL.Host)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.start = now
@@ -120,7 +152,7 @@ func (s *sending) refuse(info httptrace.GotConnInfo) {
 // received keeps the exchange for the heal, and learns from it at once if it succeeded.
 func (s *sending) received(resp *http.Response) {
 	c := s.call
-	x := exchange{start: s.start, end: c.engine.look(), date: serverDate(resp.Header)}
+	x := exchange{start: s.start, end: c.engine.look(s.req.URL.Host), date: serverDate(resp.Header)}
 	c.mu.Lock()
 	c.x = x
 	c.mu.Unlock()

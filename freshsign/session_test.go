@@ -178,11 +178,11 @@ func TestCredentialsThatCannotExpireDoNot(t *testing.T) {
 func TestAnExchangeStartsWithItsSignatureUntilThereIsAConnection(t *testing.T) {
 	v := newVirtual()
 	c := &call{engine: newEngine(Config{Clock: v.read})}
-	if m := c.signedAt(); !m.wall.Equal(start) {
+	if m := c.signedAt(""); !m.wall.Equal(start) {
 		t.Errorf("a foreign signature: %v", m)
 	}
 	c.sig = signature{signer: &signer{}, at: moment{wall: start.Add(-time.Hour)}}
-	if m := c.signedAt(); !m.wall.Equal(start.Add(-time.Hour)) {
+	if m := c.signedAt(""); !m.wall.Equal(start.Add(-time.Hour)) {
 		t.Errorf("our own: %v", m)
 	}
 }

@@ -83,17 +83,17 @@ func (s *signature) died(now moment) bool {
 	return s.creds.CanExpire && dead(now) && !dead(s.at)
 }
 
-// signedAt is when the current signature was made; now, if the client's signer is not ours.
-func (c *call) signedAt() moment {
+// signedAt is when the current signature for host was made; now, if the client's signer is not ours.
+func (c *call) signedAt(host string) moment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sig.signer == nil {
-		return c.engine.look()
+		return c.engine.look(host)
 	}
 	return c.sig.at
 }
 
-// A signer signs by our clock and our offset, and remembers what it signed.
+// A signer signs by our clock and the offset of the host that the request goes to, and remembers what it signed.
 type signer struct {
 	next     httpSigner
 	engine   *engine
@@ -106,7 +106,7 @@ func (s *signer) SignHTTP(ctx context.Context, creds aws.Credentials, r *http.Re
 	if c == nil { // not an operation's request: somebody else's use of the client's signer
 		return s.next.SignHTTP(ctx, creds, r, hash, service, region, at, optFns...)
 	}
-	now := s.engine.look()
+	now := s.engine.look(r.URL.Host)
 	if err := s.next.SignHTTP(ctx, creds, r, hash, service, region, now.service(), optFns...); err != nil {
 		return err
 	}
