@@ -59,6 +59,8 @@ func parse(r *http.Request) (parsed, error) {
 	auth := r.Header.Get("Authorization")
 	presigned := query.count("X-Amz-Algorithm") > 0
 	switch {
+	case len(r.Header.Values("Authorization")) > 1:
+		return parsed{}, refuse(Ambiguous, "Found more than one 'Authorization' header.")
 	case auth != "" && presigned:
 		return parsed{}, refuse(Ambiguous, "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
 	case presigned:

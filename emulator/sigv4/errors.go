@@ -21,7 +21,7 @@ const (
 	Missing Reason = iota + 1
 	// Incomplete: a part of the signature is absent or malformed.
 	Incomplete
-	// Ambiguous: the request is signed twice, in header and query.
+	// Ambiguous: the request is signed twice, in header and query or in two headers.
 	Ambiguous
 	// Expired: X-Amz-Date is older than the window allows.
 	Expired

@@ -201,6 +201,12 @@ func TestEveryChangeAfterSigningIsRefused(t *testing.T) {
 		{"duplicate value dropped", func(r *http.Request) { r.Header["X-Note"] = []string{"one"} }, sigv4.Mismatch},
 		{"declared hash of another body", func(r *http.Request) { r.Header.Set("X-Amz-Content-Sha256", hash("x")) }, sigv4.Payload},
 		{"declared unsigned where that is not accepted", func(r *http.Request) { r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD") }, sigv4.Payload},
+		{"two Authorization headers", func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }, sigv4.Ambiguous},
+		{"another scheme behind it", func(r *http.Request) { r.Header.Add("Authorization", "Bearer x") }, sigv4.Ambiguous},
+		{"upper-case hexadecimal", func(r *http.Request) {
+			head, sig, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+			r.Header.Set("Authorization", head+"Signature="+strings.ToUpper(sig))
+		}, sigv4.Mismatch},
 		{"signed twice", func(r *http.Request) { r.URL.RawQuery += "&X-Amz-Algorithm=AWS4-HMAC-SHA256" }, sigv4.Ambiguous},
 	}, common...)
 	// Each signed header by itself.

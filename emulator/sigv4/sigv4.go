@@ -308,9 +308,8 @@ func (v *Verifier) checkSignature(r *http.Request, c *parsed, secret, hash strin
 		return c.refuse(Mismatch, mismatchMessage)
 	}
 	toSign := stringToSign(c, canonical)
-	want := hmacSHA256(signingKey(secret, c), toSign)
-	got, err := hex.DecodeString(c.signature)
-	if err == nil && hmac.Equal(got, want) {
+	want := hex.EncodeToString(hmacSHA256(signingKey(secret, c), toSign)) // lower case, as the algorithm's Hex() is
+	if hmac.Equal([]byte(c.signature), []byte(want)) {
 		return nil
 	}
 	if v.cfg.Debug {
