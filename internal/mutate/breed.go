@@ -48,7 +48,7 @@ func (b breeder) text(n ast.Node) string {
 func (b breeder) add(pos token.Pos, old, new string) {
 	p := b.fset.Position(pos)
 	m := mutant{line: p.Line, from: p.Offset, to: p.Offset + len(old), old: old, new: new}
-	if excused(b.lines[p.Line-1], m.String()) {
+	if b.excused(b.lines[p.Line-1], m.String()) {
 		b.equivalent++
 		return
 	}
@@ -114,12 +114,15 @@ func (b breeder) cases(clauses []ast.Stmt) {
 }
 
 // operands mutates what only counts inside of a comparison or a sum: zero, a unit
-// on its own, a condition without an operator.
+// on its own, a condition without an operator. An operand of && and || is taken out
+// by what makes it say nothing; it stays in the text, so that the mutant compiles.
 func (b breeder) operands(n *ast.BinaryExpr) {
 	for _, e := range []ast.Expr{n.X, n.Y} {
 		switch n.Op {
 		case token.LAND, token.LOR:
 			b.condition(e)
+			nothing := map[token.Token]string{token.LAND: "true || ", token.LOR: "false && "}[n.Op]
+			b.replace(e, "("+nothing+b.text(e)+")")
 		case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
 			if lit, ok := e.(*ast.BasicLit); ok && lit.Value == "0" {
 				b.replace(e, "1")

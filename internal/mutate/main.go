@@ -2,13 +2,13 @@
 // package at a time and runs the package's tests on the result. A mutant that no
 // test fails on is a threshold that nobody holds.
 //
-//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-part 1/2] [-timeout 30s] [-v] [-list] package
+//	go run ./internal/mutate [-run regexp] [-skip regexp] [-only regexp] [-of regexp] [-part 1/2] [-timeout 30s] [-v] [-list] package
 //
 // What it changes: < <= > >= to the boundary beside and to the opposite; == != &&
 // || + - * / << >> ++ -- += -= to the opposite; Before, After and Equal of time.Time and
 // min, max likewise; a whole number, and a unit such as time.Minute on its own, to
 // one more; zero in a comparison to one; a condition without an operator, and
-// what has a !, to its negation.
+// what has a !, to its negation. Of && and || each operand by itself is taken out.
 //
 // A compiler's run for each of a thousand mutants takes hours. So all mutants of all
 // functions go into one test program, each as a branch that a variable of the
@@ -20,9 +20,8 @@
 // that does not compile is counted apart, never as killed. The exit status is 1
 // when a mutant survived.
 //
-// A line that ends in a comment "//mutate:equivalent reason" is left alone: use it
-// only where the mutant behaves the same. A reason that quotes mutants, as in
-// "//mutate:equivalent `< -> <=`: never equal", excuses only those.
+// A mutant that behaves the same as the original is named, with the reason, in
+// equivalent.txt beside this file; a line there that fits nothing is an error.
 package main
 
 import (
@@ -31,7 +30,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -40,6 +38,8 @@ func main() {
 	flag.StringVar(&o.run, "run", ".", "which tests to run, as of go test")
 	flag.StringVar(&o.skip, "skip", "^$", "which tests to leave out, as of go test")
 	flag.StringVar(&o.only, "only", ".", "which files to mutate, a regular expression on their names")
+	flag.StringVar(&o.of, "of", ".", "which mutants, a regular expression on their text; '\\((true \\|\\||false &&) ' are the operands taken out")
+	flag.StringVar(&o.excuses, "equivalent", "internal/mutate/equivalent.txt", "the list of mutants that behave as the original")
 	flag.StringVar(&o.part, "part", "1/1", "which share of the mutants, such as 1/2")
 	flag.DurationVar(&o.timeout, "timeout", 0, "for one mutant; 0 means ten times what the tests take without one, and at least 20 s")
 	flag.BoolVar(&o.verbose, "v", false, "print the killed too, each with the test that was first to fail")
@@ -56,9 +56,10 @@ func main() {
 }
 
 type options struct {
-	run, skip, only, part string
-	timeout               time.Duration
-	verbose, list         bool
+	run, skip, only, of, part string
+	excuses                   string
+	timeout                   time.Duration
+	verbose, list             bool
 }
 
 // A source is one file as it was when the run began: it may be edited meanwhile.
@@ -67,7 +68,8 @@ type source struct {
 	text       string
 	bodies     []body
 	mutants    []mutant
-	equivalent int // mutants that a comment excuses
+	excuses    []*excuse
+	equivalent int // mutants that are excused
 }
 
 // A mutant replaces the bytes [from, to) of a file.
@@ -167,13 +169,4 @@ func (o options) report(w io.Writer, s *source) (alive int) {
 	fmt.Fprintf(w, "%s: %d mutants killed, %d survived; %d equivalent, %d did not compile\n",
 		filepath.Base(s.path), count[killed], count[survived], s.equivalent, count[stillborn])
 	return count[survived]
-}
-
-// excused reports whether the comment at the end of a line excuses a mutant.
-func excused(line, mutant string) bool {
-	_, reason, ok := strings.Cut(line, "//mutate:equivalent")
-	if !ok {
-		return false
-	}
-	return !strings.Contains(reason, "`") || strings.Contains(reason, "`"+mutant+"`")
 }

@@ -14,35 +14,34 @@ import (
 
 func TestEveryComparisonThresholdAndConditionHasItsMutants(t *testing.T) {
 	for body, want := range map[string][]string{
-		"a := x < y":                       {"< -> <=", "< -> >="},
-		"a := x >= 5":                      {">= -> >", ">= -> <", "5 -> (5+1)"},
-		"a := x == 0":                      {"== -> !=", "0 -> 1"},
-		"a := x + 0":                       {"+ -> -"},
-		`a := "x" + s`:                     nil,
-		`s += "x"`:                         nil,
-		"x += 2":                           {"+= -> -=", "2 -> (2+1)"},
-		"x = 0":                            nil,
-		"x++":                              {"++ -> --"},
-		"a := !b":                          {"! -> !!"},
-		"a := b && f(c)":                   {"&& -> ||", "b -> !b", "f(c) -> !f(c)"},
-		"if ok {}":                         {"ok -> !ok"},
-		"for it.next() {}":                 {"it.next() -> !it.next()"},
-		"switch { case late: }":            {"late -> !late"},
-		"switch x { case late: }":          nil,
-		"const d = time.Minute":            {"time.Minute -> (time.Minute+1)"},
-		"const d = time.UTC":               nil,
-		"const d = 5 * time.Minute":        {"* -> /", "5 -> (5+1)"},
-		"a := d > time.Second":             {"> -> >=", "> -> <=", "time.Second -> (time.Second+1)"},
-		"a := at.Before(end)":              {"at.Before(end) -> !at.Before(end)", "at.Before(end) -> !at.After(end)"},
-		"if x.y().After(end) {}":           {"x.y().After(end) -> !x.y().After(end)", "x.y().After(end) -> !x.y().Before(end)"},
-		"a := min(x, y)":                   {"min -> max"},
-		"a := 0o600":                       nil,
-		"if x < y {} //mutate:equivalent":  nil,
-		"a := x < y //mutate:equivalent r": nil,
-		"a := x < y //mutate:equivalent `< -> <=`: never equal": {"< -> >="},
-		"a := x < y // not mutate:equivalent":                   {"< -> <=", "< -> >="},
+		"a := x < y":                {"< -> <=", "< -> >="},
+		"a := x >= 5":               {">= -> >", ">= -> <", "5 -> (5+1)"},
+		"a := x == 0":               {"== -> !=", "0 -> 1"},
+		"a := x + 0":                {"+ -> -"},
+		`a := "x" + s`:              nil,
+		`s += "x"`:                  nil,
+		"x += 2":                    {"+= -> -=", "2 -> (2+1)"},
+		"x = 0":                     nil,
+		"x++":                       {"++ -> --"},
+		"a := !b":                   {"! -> !!"},
+		"a := b && f(c)":            {"&& -> ||", "b -> !b", "b -> (true || b)", "f(c) -> !f(c)", "f(c) -> (true || f(c))"},
+		"a := x < y || z":           {"|| -> &&", "x < y -> (false && x < y)", "z -> !z", "z -> (false && z)", "< -> <=", "< -> >="},
+		"if ok {}":                  {"ok -> !ok"},
+		"for it.next() {}":          {"it.next() -> !it.next()"},
+		"switch { case late: }":     {"late -> !late"},
+		"switch x { case late: }":   nil,
+		"const d = time.Minute":     {"time.Minute -> (time.Minute+1)"},
+		"const d = time.UTC":        nil,
+		"const d = 5 * time.Minute": {"* -> /", "5 -> (5+1)"},
+		"a := d > time.Second":      {"> -> >=", "> -> <=", "time.Second -> (time.Second+1)"},
+		"a := at.Before(end)":       {"at.Before(end) -> !at.Before(end)", "at.Before(end) -> !at.After(end)"},
+		"if x.y().After(end) {}":    {"x.y().After(end) -> !x.y().After(end)", "x.y().After(end) -> !x.y().Before(end)"},
+		"a := min(x, y)":            {"min -> max"},
+		"a := 0o600":                nil,
+		"if x < 0xe {}":             nil, // both are on the list
+		"if x < 0xf {}":             {"< -> >="},
 	} {
-		src := source{path: "x.go", text: "package p\n\nimport \"time\"\n\nfunc f() {\n" + body + "\n}\n"}
+		src := source{path: "/m/p/x.go", excuses: []*excuse{{path: "/p/x.go", mutant: "*", line: "if x < 0xe {}"}, {path: "/p/x.go", mutant: "< -> <=", line: "if x < 0xf {}"}, {path: "/q/x.go", mutant: "*", line: "a := x < y"}}, text: "package p\n\nimport \"time\"\n\nfunc f() {\n" + body + "\n}\n"}
 		if err := src.breed(); err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
@@ -65,7 +64,10 @@ func TestAThresholdThatNobodyHoldsSurvivesAndTheTreeIsNotTouched(t *testing.T) {
 		"go.mod":    "module m\n\ngo 1.26\n",
 		"held.go":   "package m\n\nfunc held(x int) bool { return x > 3 }\n\nvar word, other = \"a\", \"b\"\n\nvar both = word + other\n",
 		"half.go":   "package m\n\nfunc half(x int) bool { return x > 3 }\n",
-		"excuse.go": "package m\n\nfunc excuse(x uint) bool { return x > 3 } //mutate:equivalent for this test\n",
+		"excuse.go": "package m\n\nfunc excuse(x uint) bool { return x > 3 }\n",
+		"list.txt":  "# why\nexcuse.go\t*\tfunc excuse(x uint) bool { return x > 3 }\tfor this test\n",
+		"stale.txt": "held.go\t*\tfunc was(x int)\tit is gone\n",
+		"cut.txt":   "held.go\t*\tfunc held(x int) bool { return x > 3 }\n",
 		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {\n\tif held(3) || !held(4) || half(1) || !half(9) || !excuse(9) {\n\t\tt.Fail()\n\t}\n}\n",
 		"loop.go":   "package m\n\nfunc loop() {\n\tfor i := 0; i < 1; i++ {\n\t}\n}\n",
 		"l_test.go": "package m\n\nimport \"testing\"\n\nfunc TestLoop(t *testing.T) { loop() }\n",
@@ -76,7 +78,7 @@ func TestAThresholdThatNobodyHoldsSurvivesAndTheTreeIsNotTouched(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	alive, err := options{run: ".", skip: "Loop", only: "h|excuse", part: "1/1"}.mutate(&out, ".")
+	alive, err := options{run: ".", skip: "Loop", only: "h|excuse", part: "1/1", excuses: "list.txt"}.mutate(&out, ".")
 	want := `excuse.go: 0 mutants killed, 0 survived; 3 equivalent, 0 did not compile
 SURVIVED half.go:3: > -> >=
 SURVIVED half.go:3: 3 -> (3+1)
@@ -85,6 +87,15 @@ held.go: 3 mutants killed, 0 survived; 0 equivalent, 1 did not compile
 `
 	if err != nil || alive != 2 || out.String() != want {
 		t.Errorf("%d, %v:\n%s", alive, err, &out)
+	}
+	for list, want := range map[string]string{"stale.txt": "no such mutant", "cut.txt": "cut.txt:1: want a path"} {
+		if _, err := (options{run: ".", only: "held", part: "1/1", excuses: list}).mutate(&out, "."); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error that says %q", list, err, want)
+		}
+	}
+	out.Reset()
+	if _, err := (options{only: "held", of: "^> -> >=$", part: "1/1", list: true}).mutate(&out, "."); err != nil || out.String() != "held.go:3: > -> >=\n" {
+		t.Errorf("-of chooses mutants by their text: %v, %q", err, &out)
 	}
 	out.Reset()
 	alive, err = options{run: "Loop", skip: "^$", only: "loop", part: "1/1", timeout: 2 * time.Second, verbose: true}.mutate(&out, ".")

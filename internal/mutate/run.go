@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -189,6 +190,14 @@ func (o options) find(pkg string) (*bench, []*source, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	of, err := regexp.Compile(o.of)
+	if err != nil {
+		return nil, nil, err
+	}
+	excuses, err := readExcuses(o.excuses)
+	if err != nil {
+		return nil, nil, err
+	}
 	out, err := exec.Command("go", "list", "-f", "{{.Name}}\n{{.Dir}}\n{{join .GoFiles \"\\n\"}}", pkg).Output()
 	if err != nil {
 		return nil, nil, fmt.Errorf("go list %s: %w", pkg, err)
@@ -205,11 +214,12 @@ func (o options) find(pkg string) (*bench, []*source, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		s := &source{path: path, text: string(text)}
+		s := &source{path: path, text: string(text), excuses: excuses}
 		if err := s.breed(); err != nil {
 			return nil, nil, err
 		}
+		s.mutants = slices.DeleteFunc(s.mutants, func(m mutant) bool { return !of.MatchString(m.String()) })
 		all = append(all, s)
 	}
-	return b, all, nil
+	return b, all, stale(excuses, all)
 }
