@@ -114,7 +114,11 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "params: %s %q: ", e.Service, e.Name)
+	b.WriteString("params: " + e.Service)
+	if e.Name != "" { // the failure of a batch has none
+		fmt.Fprintf(&b, " %q", e.Name)
+	}
+	b.WriteString(": ")
 	switch {
 	case e.Text != "":
 		b.WriteString(e.Text)

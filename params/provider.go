@@ -85,10 +85,17 @@ type Batcher interface {
 	// Batchable reports whether key may be part of one.
 	Batchable(key Key) bool
 	// FetchBatch returns a result for each key, in order. The error is for a
-	// request that failed as a whole. A key that the answer did not mention has
-	// a Result with an [*Error] of Kind [Unanswered], and is fetched alone.
+	// request that failed as a whole, and names no key: if it is [Unavailable] it
+	// counts for all of them, otherwise each is fetched alone. A key that the
+	// answer did not mention has a Result with an [*Error] of Kind [Unanswered],
+	// and is fetched alone, too.
 	FetchBatch(ctx context.Context, keys []Key) ([]Result, error)
 }
+
+// A SeparateQuota is a [Batcher] that may say that its single requests draw on
+// another quota than its batches. Only then do single requests follow a batch
+// that was throttled; otherwise they would be more of what there is too much of.
+type SeparateQuota interface{ SeparateQuota() bool }
 
 // A Rotation says when a value will change.
 type Rotation struct {

@@ -48,6 +48,7 @@ type Source struct {
 
 var (
 	_ params.Batcher        = (*Source)(nil)
+	_ params.SeparateQuota  = (*Source)(nil)
 	_ params.RotationReader = (*Source)(nil)
 	_ params.Permitter      = (*Source)(nil)
 )
@@ -121,10 +122,14 @@ func (s *Source) Fetch(ctx context.Context, k params.Key) (params.Raw, error) {
 	return out.raw(), nil
 }
 
-// Batch is up to 20 secrets, from three on: the quota of the batch action is a
-// hundredth of the single one's.
+// Batch is up to 20 secrets, from three on: the batch action has the smaller
+// quota.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html
 func (s *Source) Batch() (limit, from int) { return 20, 3 }
+
+// SeparateQuota is true: GetSecretValue is allowed a hundred times as often.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+func (s *Source) SeparateQuota() bool { return true }
 
 // Batchable reports whether k is the current version: a batch has no other.
 func (s *Source) Batchable(k params.Key) bool {
@@ -157,7 +162,7 @@ func (s *Source) FetchBatch(ctx context.Context, keys []params.Key) ([]params.Re
 		var out batchOutput
 		if err := s.client.Do(ctx, "BatchGetSecretValue", in, &out); err != nil {
 			wipe(results)
-			return nil, fault.Error(fault.Place{Service: s.source.Service, Name: keys[0].ID,
+			return nil, fault.Error(fault.Place{Service: s.source.Service,
 				Action: "secretsmanager:BatchGetSecretValue", Resource: "*"}, err)
 		}
 		s.match(keys, in.SecretIdList, &out, results)
