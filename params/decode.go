@@ -91,6 +91,12 @@ func parseBool(s string) (bool, string) {
 	return b, ""
 }
 
+// Strings declares a value that is a list separated by commas, Parameter Store's
+// StringList. As there, no element has a comma, and spaces are kept.
+func Strings(s *Store, r Ref) *Value[[]string] {
+	return declare(s, r, decodeText(func(s string) ([]string, string) { return strings.Split(s, ","), "" }))
+}
+
 func parseDuration(s string) (time.Duration, string) {
 	d, err := time.ParseDuration(strings.TrimSpace(s))
 	if err != nil {

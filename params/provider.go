@@ -17,7 +17,13 @@ type Key struct {
 	// Stage is a moving label such as "AWSPREVIOUS"; empty means the source's
 	// default, such as "AWSCURRENT".
 	Stage string
+	// Tree: ID is a path, and the value is everything below it.
+	Tree bool
 }
+
+// RefTo returns a reference to a key of p, for providers whose references are
+// not only names; see [NewRef].
+func RefTo(p Provider, k Key) Ref { return Ref{provider: p, key: k} }
 
 // A Source says where a [Provider]'s values come from. Two providers with equal
 // sources are taken for one: their keys share entries and batches.
@@ -113,6 +119,11 @@ type RotationReader interface {
 // A Localizer is a [Provider] whose values live in the process or on its disk.
 // That one of them is missing is no revocation: the next fallback is asked.
 type Localizer interface{ Local() bool }
+
+// A KeyValidator is a [Provider] that knows of a key, without I/O, that its source
+// would refuse it or that it names something else. [Store.Validate] reports it, and
+// [Store.Lookup] returns it.
+type KeyValidator interface{ ValidateKey(k Key) error }
 
 // A Use is how a key of a provider is used, for its IAM statements.
 type Use struct {
