@@ -129,13 +129,13 @@ func dump(out *strings.Builder, v reflect.Value, seen map[uintptr]bool) {
 func TestASecretIsOutOfReflectionsReach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type alias Secret
-		type login struct{ Password Secret }
+		type fields struct{ Password Secret }
 		s := New(plain())
 		f := newFake("text", canary, "json", `{"Password":"`+canary+`"}`)
 		hidden, err := Hidden(s, f.ref("text")).Lookup(t.Context())
-		fields, err2 := JSON[login](s, f.ref("json")).Lookup(t.Context())
+		decoded, err2 := JSON[fields](s, f.ref("json")).Lookup(t.Context())
 		f.values = nil // the source has them, of course
-		if err != nil || err2 != nil || hidden.Reveal() != canary || fields.Password.Reveal() != canary {
+		if err != nil || err2 != nil || hidden.Reveal() != canary || decoded.Password.Reveal() != canary {
 			t.Fatalf("%v %v", err, err2)
 		}
 		var control strings.Builder
@@ -144,7 +144,7 @@ func TestASecretIsOutOfReflectionsReach(t *testing.T) {
 			t.Fatal("dump does not find bytes in an unexported field")
 		}
 		for name, v := range map[string]any{"a Secret": NewSecret(canary), "another type": alias(NewSecret(canary)), "one of a Store": hidden,
-			"a field": fields, "the Store itself": s} {
+			"a field": decoded, "the Store itself": s} {
 			var out strings.Builder
 			dump(&out, reflect.ValueOf(v), map[uintptr]bool{})
 			fmt.Fprintf(&out, "%#v %+v", v, v)
