@@ -20,7 +20,7 @@ const (
 	EventNegative     EventKind = "negative"      // a remembered failure was returned
 	EventDecode       EventKind = "decode"        // a version is not what its declaration says
 	EventSuspect      EventKind = "suspect"       // a user reported an authentication failure
-	EventBatchRefused EventKind = "batch_refused" // the batch was denied or throttled: singles from here on
+	EventBatchRefused EventKind = "batch_refused" // a batch failed as a whole: its keys are asked for one by one
 	EventFallback     EventKind = "fallback"      // another source answered
 	EventLagging      EventKind = "lagging"       // a fallback had an older version, which was refused
 	EventCancelled    EventKind = "cancelled"     // a refresh was cancelled so that the response could leave

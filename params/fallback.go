@@ -72,6 +72,9 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 		s.counters.fallbacks.Add(1)
 		s.event(f.e, Event{Kind: EventFallback, Duration: took, Err: first.err})
 	} else {
+		if KindOf(f.e.state.Load().err) == Denied {
+			s.permit(f.e.source) // the policy was mended: the batch may be ours as well
+		}
 		s.followRotation(ctx, f.e, won.raw)
 	}
 	s.land(ctx, f, won.raw, won.index > 0, nil, took)

@@ -128,7 +128,20 @@ func (r Ref) validate() error {
 		if f.provider == nil {
 			return fmt.Errorf("params: %s has a fallback without a provider, or a Replica although its provider knows no regions", r)
 		}
+		if err := f.validateKey(); err != nil {
+			return err
+		}
+	}
+	if err := r.validateKey(); err != nil {
+		return err
 	}
 	_, err := splitPath(r.field)
 	return err
+}
+
+func (r Ref) validateKey() error {
+	if v, ok := r.provider.(KeyValidator); ok {
+		return v.ValidateKey(r.key)
+	}
+	return nil
 }

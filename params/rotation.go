@@ -20,7 +20,7 @@ func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw) {
 		return
 	}
 	s.counters.requests.Add(1)
-	r, err := protect(func() (Rotation, error) { return rr.Rotation(ctx, e.key) })
+	r, err := protect(e.source, e.key.ID, func() (Rotation, error) { return rr.Rotation(ctx, e.key) })
 	known = err == nil
 	if err != nil {
 		s.counters.failures.Add(1)

@@ -19,6 +19,10 @@ import (
 // string that Reveal returned, are out of reach. A Secret that is a field of a
 // decoded struct is cleared when it is unreachable, not by Close.
 //
+// Printers that ignore methods, such as those of test libraries, find no bytes
+// either. So reflect.DeepEqual takes only copies of one Secret for equal; compare
+// with [Secret.Equal].
+//
 // A Secret is immutable and safe for concurrent use. The zero value is empty.
 type Secret struct {
 	b       *blob

@@ -50,7 +50,7 @@ type Store struct {
 	declared []*entry // in order
 	problems []error  // of declarations
 	pending  map[Source]*pending
-	refused  map[Source]bool      // sources whose batch action is not ours
+	refused  map[Source]refusal   // sources whose batch action is not ours
 	flights  map[*flight]struct{} // what tasks are for
 	tasks    map[*task]struct{}
 	idle     chan struct{} // closed when tasks is empty; nil if nobody waits
@@ -82,7 +82,7 @@ func New(cfg Config) *Store {
 		managed: n > 1,
 		entries: make(map[entryKey]*entry),
 		pending: make(map[Source]*pending),
-		refused: make(map[Source]bool),
+		refused: make(map[Source]refusal),
 		flights: make(map[*flight]struct{}),
 		tasks:   make(map[*task]struct{}),
 	}

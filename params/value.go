@@ -41,7 +41,10 @@ type snapshot[T any] struct {
 }
 
 // JSON declares a value that is a JSON document, decoded into a T once per
-// version. A field of type [Secret] keeps a password from being printed.
+// version. A field of type [Secret] keeps a password from being printed. A field
+// with the tag required:"true" must be there, and not be null; a method Validate()
+// error of T, or of a pointer to it, is asked last. What they refuse is a
+// [*DecodeError], so that the version before stays in use.
 func JSON[T any](s *Store, r Ref) *Value[T] { return declare(s, r, decodeJSON[T]) }
 
 // String declares a value that is text. A field of a JSON document may be any
