@@ -113,7 +113,7 @@ func (s *Store) fly(ctx context.Context, flights []*flight) {
 			wg.Go(func() { s.flyBatch(ctx, b, chunk) })
 		}
 	}
-	wg.Go(func() { s.flySingles(ctx, append(single, batch...)) })
+	s.flySingles(ctx, append(single, batch...))
 	wg.Wait()
 }
 
@@ -175,6 +175,10 @@ func (s *Store) batchFailed(ctx context.Context, flights []*flight, err error, t
 }
 
 func (s *Store) flySingles(ctx context.Context, flights []*flight) {
+	if len(flights) == 1 {
+		s.flyChain(ctx, flights[0])
+		return
+	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, concurrency)
 	for _, f := range flights {
