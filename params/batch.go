@@ -85,7 +85,7 @@ func (s *Store) depart(ctx context.Context, source Source) {
 func (s *Store) batcher(source Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now() < s.refused[source] {
+	if s.refused[source] {
 		return false
 	}
 	_, ok := s.pending[source].flights[0].e.provider.(Batcher)
@@ -120,7 +120,7 @@ func (s *Store) fly(ctx context.Context, flights []*flight) {
 func (s *Store) isRefused(source Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now() < s.refused[source]
+	return s.refused[source]
 }
 
 func (s *Store) flyBatch(ctx context.Context, b Batcher, flights []*flight) {
@@ -161,7 +161,7 @@ func (s *Store) batchFailed(ctx context.Context, flights []*flight, err error, t
 	switch KindOf(err) {
 	case Denied, Unsupported:
 		s.mu.Lock()
-		s.refused[source] = s.now() + int64(s.cfg.NegativeMax) // the policy may be mended
+		s.refused[source] = true
 		s.mu.Unlock()
 	case Throttled:
 	default:
@@ -210,20 +210,15 @@ func (s *Store) ask(ctx context.Context, p Provider, k Key) (Raw, error) {
 	return raw, err
 }
 
-// protect turns a panic or runtime.Goexit of a provider into a failure: it happens
-// in a goroutine of ours, where nobody else could catch it, and the waiters must
-// be let go.
+// protect turns a panic of a provider into a failure: it happens in a goroutine
+// of ours, where nobody else could catch it, and the waiters must be let go.
 func protect[T any](fn func() (T, error)) (v T, err error) {
-	err = &Error{Kind: Unavailable, Text: "its provider panicked, or ended its goroutine", Err: errPanic}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() { _ = recover() }() // its text is not ours to print
-		got, failed := fn()
-		v, err = got, failed
+	defer func() {
+		if recover() != nil { // its text is not ours to print
+			err = &Error{Kind: Unavailable, Text: "its provider panicked", Err: errPanic}
+		}
 	}()
-	<-done
-	return v, err
+	return fn()
 }
 
 var errPanic = errors.New("a bug in the provider")

@@ -16,16 +16,6 @@ type answer struct {
 // has failed, or has not answered for HedgeAfter; the first value counts, and the
 // rest are cancelled and waited for.
 func (s *Store) flyChain(ctx context.Context, f *flight) {
-	if len(f.e.fallback) == 0 {
-		start := time.Now()
-		raw, err := s.ask(ctx, f.e.provider, f.e.key)
-		took := time.Since(start)
-		if err == nil {
-			s.followRotation(ctx, f.e, raw)
-		}
-		s.land(ctx, f, raw, false, err, took)
-		return
-	}
 	refs := append([]Ref{{provider: f.e.provider, key: f.e.key}}, f.e.fallback...)
 	ctx2, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -34,10 +24,15 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 	next := func() {
 		i := asked
 		asked, open = asked+1, open+1
-		go func() {
+		ask := func() {
 			raw, err := s.ask(ctx2, refs[i].provider, refs[i].key)
 			answers <- answer{i, raw, err}
-		}()
+		}
+		if len(refs) == 1 {
+			ask() // nobody is to be asked beside it
+			return
+		}
+		go ask()
 	}
 	start := time.Now()
 	next()

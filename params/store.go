@@ -55,9 +55,9 @@ type Store struct {
 	declared []*entry // in order
 	problems []error  // of declarations
 	pending  map[Source]*pending
-	refused  map[Source]int64     // until when batches of a source are not tried
-	flights  map[*flight]struct{} // fetches under way
-	tasks    map[*task]struct{}   // that make them
+	refused  map[Source]bool      // sources whose batch action is not ours
+	flights  map[*flight]struct{} // what tasks are for
+	tasks    map[*task]struct{}
 	quiet    *sync.Cond           // both may have become empty
 	stopping int                  // who waits for that, and has fetches cancelled
 	stopped  chan struct{}        // closed when stopping is 0 again
@@ -89,7 +89,7 @@ func New(cfg Config) *Store {
 		managed: n > 1,
 		entries: make(map[entryKey]*entry),
 		pending: make(map[Source]*pending),
-		refused: make(map[Source]int64),
+		refused: make(map[Source]bool),
 		flights: make(map[*flight]struct{}),
 		tasks:   make(map[*task]struct{}),
 		names:   names{byKey: make(map[nameKey]*list.Element), order: list.New()},
