@@ -95,6 +95,7 @@ func (s *Store) batcher(source Source) bool {
 // fly fetches flights of one source: by batches where that is possible and worth
 // it, one by one otherwise.
 func (s *Store) fly(ctx context.Context, flights []*flight) {
+	defer s.rescue(ctx, flights)
 	var batch, single []*flight
 	b, ok := flights[0].e.provider.(Batcher)
 	for _, f := range flights {

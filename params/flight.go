@@ -302,6 +302,20 @@ func (s *Store) land(ctx context.Context, f *flight, raw Raw, fromFallback bool,
 	s.report(e, kind, err, took)
 }
 
+// rescue ends the flights of a task that ended without: a provider, or OnEvent,
+// panicked or ended the goroutine. Readers and the next freeze wait for them.
+func (s *Store) rescue(ctx context.Context, flights []*flight) {
+	_ = recover() // its text is not ours to print
+	for _, f := range flights {
+		select {
+		case <-f.done:
+		default:
+			s.land(ctx, f, Raw{}, false, &Error{Kind: Unavailable, Service: f.e.source.Service, Name: f.e.key.ID,
+				Text: "its fetch ended without an answer: a bug in the provider, or in Config.OnEvent"}, 0)
+		}
+	}
+}
+
 // finish lets the waiters go, and makes every view look again if what it would
 // find has changed.
 func (s *Store) finish(f *flight, err error, cancelled bool) {

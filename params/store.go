@@ -58,9 +58,9 @@ type Store struct {
 	refused  map[Source]bool      // sources whose batch action is not ours
 	flights  map[*flight]struct{} // what tasks are for
 	tasks    map[*task]struct{}
-	quiet    *sync.Cond           // both may have become empty
-	stopping int                  // who waits for that, and has fetches cancelled
-	stopped  chan struct{}        // closed when stopping is 0 again
+	quiet    *sync.Cond    // both may have become empty
+	stopping int           // who waits for that, and has fetches cancelled
+	stopped  chan struct{} // closed when stopping is 0 again
 
 	names    names
 	custody  custody
