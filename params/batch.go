@@ -37,12 +37,9 @@ func (s *Store) fetch(ctx context.Context, entries []*entry, when departure) (st
 // schedule sends flights on their way, those of one source together.
 func (s *Store) schedule(ctx context.Context, flights []*flight, when departure) {
 	groups := make(map[Source][]*flight)
-	s.mu.Lock()
 	for _, f := range flights {
 		groups[f.e.source] = append(groups[f.e.source], f)
-		s.flights[f] = struct{}{}
 	}
-	s.mu.Unlock()
 	for source, group := range groups {
 		if when == leave {
 			s.run(ctx, func(ctx context.Context) { s.fly(ctx, group) })
@@ -98,6 +95,7 @@ func (s *Store) batcher(source Source) bool {
 // fly fetches flights of one source: by batches where that is possible and worth
 // it, one by one otherwise.
 func (s *Store) fly(ctx context.Context, flights []*flight) {
+	defer s.rescue(ctx, flights)
 	var batch, single []*flight
 	b, ok := flights[0].e.provider.(Batcher)
 	for _, f := range flights {
@@ -116,7 +114,7 @@ func (s *Store) fly(ctx context.Context, flights []*flight) {
 			wg.Go(func() { s.flyBatch(ctx, b, chunk) })
 		}
 	}
-	wg.Go(func() { s.flySingles(ctx, append(single, batch...)) })
+	s.flySingles(ctx, append(single, batch...))
 	wg.Wait()
 }
 
@@ -228,6 +226,10 @@ func hasSeparateQuota(b Batcher) bool {
 }
 
 func (s *Store) flySingles(ctx context.Context, flights []*flight) {
+	if len(flights) == 1 {
+		s.flyChain(ctx, flights[0])
+		return
+	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, concurrency)
 	for _, f := range flights {

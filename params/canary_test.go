@@ -274,9 +274,16 @@ func TestSecret(t *testing.T) {
 	}
 	wiped := NewSecret("gone")
 	wiped.b.m.wipe()
-	if wiped.Reveal() != "" || wiped.EqualString("") || wiped.Use(func([]byte) { t.Error("called") }) || wiped.Equal(zero) {
+	if wiped.EqualString("") || wiped.Use(func([]byte) { t.Error("called") }) || wiped.Equal(zero) || zero.Equal(wiped) {
 		t.Error("a wiped secret can be read")
 	}
+	defer func() {
+		p, ok := recover().(interface{ Failure() error })
+		if !ok || !errors.Is(p.Failure(), ErrClosed) {
+			t.Errorf("a wiped secret was revealed: %v", p)
+		}
+	}()
+	t.Errorf("a wiped secret is %q", wiped.Reveal())
 }
 
 func TestEvictedMemoryIsClearedWhenNobodyHoldsIt(t *testing.T) {
@@ -338,8 +345,8 @@ func TestNoReaderEverSeesAZeroedByte(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				text := secret.Reveal()
-				if text != "" && (len(text) != 64 || strings.Trim(text, text[:1]) != "" || text[0] == 0) {
+				var text string
+				if secret.Use(func(b []byte) { text = string(b) }) && (len(text) != 64 || strings.Trim(text, text[:1]) != "" || text[0] == 0) {
 					t.Errorf("%q", text)
 					return
 				}

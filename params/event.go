@@ -1,6 +1,7 @@
 package params
 
 import (
+	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -91,6 +92,11 @@ func (s *Store) event(e *entry, ev Event) {
 			ev.Err = withoutName{KindOf(ev.Err)}
 		}
 	}
+	defer func() {
+		if v := recover(); v != nil { // often in a goroutine of ours, where it would end the process
+			slog.Error("params: Config.OnEvent panicked", "panic", v)
+		}
+	}()
 	s.cfg.OnEvent(ev)
 }
 

@@ -834,7 +834,7 @@ func TestPolicy_OnSnapStartSnapshot(t *testing.T) {
 				if err := s.BeforeSnapshot(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				if got := secret.Reveal() == "one"; got != keep {
+				if got := secret.EqualString("one"); got != keep {
 					t.Error("in the snapshot:", got)
 				}
 				if err := s.AfterRestore(t.Context()); err != nil {
@@ -870,7 +870,7 @@ func TestPolicy_OnSIGTERM(t *testing.T) {
 		if err := <-failed; !errors.Is(err, ErrClosed) {
 			t.Error("a reader waits for a closed store:", err)
 		}
-		if string(held) != "\x00\x00\x00" || secret.Reveal() != "" {
+		if string(held) != "\x00\x00\x00" || secret.Use(func([]byte) {}) {
 			t.Errorf("%q is still in memory", held)
 		}
 		if _, err := a.Lookup(t.Context()); !errors.Is(err, ErrClosed) {

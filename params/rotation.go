@@ -10,7 +10,10 @@ import (
 // every fetch. A failure costs nothing but the shortening.
 func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw) {
 	rr, ok := e.provider.(RotationReader)
-	if !e.rotation || !ok {
+	e.mu.Lock()
+	follow := e.rotation
+	e.mu.Unlock()
+	if !follow || !ok {
 		return
 	}
 	st, now := e.state.Load(), s.now()
