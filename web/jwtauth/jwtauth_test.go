@@ -27,6 +27,7 @@ import (
 
 	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/jose"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
@@ -283,11 +284,11 @@ func TestWeakRSAKeysAreRefused(t *testing.T) {
 		"exponent 1": {N: n, E: 1},
 		"exponent 4": {N: n, E: 4},
 	} {
-		if sound(k) == nil {
+		if jose.Sound(k) == nil {
 			t.Errorf("%s passed", rule)
 		}
 	}
-	if err := sound(&rsa.PublicKey{N: n, E: 3}); err != nil {
+	if err := jose.Sound(&rsa.PublicKey{N: n, E: 3}); err != nil {
 		t.Error(err)
 	}
 }
@@ -661,7 +662,7 @@ func FuzzJWKS(f *testing.F) {
 			return
 		}
 		for _, k := range doc.keys {
-			if k.err == nil && sound(k.key) != nil {
+			if k.err == nil && jose.Sound(k.key) != nil {
 				t.Fatal("an unsound key")
 			}
 			_, _ = doc.choose(k.Kid, "ES256", []string{"ES256", "RS256"})
