@@ -148,6 +148,10 @@ type Config struct {
 	// Realm goes into WWW-Authenticate. Public.
 	Realm string
 
+	// DPoP also accepts the scheme DPoP, for tokens that are bound to a key. Put package
+	// dpop inside, which checks the proof: without it such a token is a bearer token.
+	DPoP bool
+
 	// CacheExpiry is how long a key set is fresh. 0 is 10 minutes.
 	CacheExpiry time.Duration
 	// Cooldown is the least time between two fetches of one key set, when a token
@@ -344,7 +348,7 @@ func NewVerifier(cfg Config) *Verifier {
 	}
 	cfg = cfg.withDefaults()
 	v := &Verifier{cfg: cfg, issuers: make(map[string]*issuer, len(cfg.Issuers))}
-	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, Verify: v.verify})
+	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, DPoP: cfg.DPoP, Verify: v.verify})
 	for name, i := range cfg.Issuers {
 		algorithms := slices.Clone(i.Algorithms)
 		if len(algorithms) == 0 {

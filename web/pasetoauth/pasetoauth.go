@@ -85,6 +85,10 @@ type Config struct {
 	// Realm goes into WWW-Authenticate. Public.
 	Realm string
 
+	// DPoP also accepts the scheme DPoP, for tokens that are bound to a key. Put package
+	// dpop inside, which checks the proof: without it such a token is a bearer token.
+	DPoP bool
+
 	// Now is the clock. nil is time.Now.
 	Now func() time.Time
 }
@@ -155,7 +159,7 @@ func NewVerifier(cfg Config) *Verifier {
 	}
 	cfg.Keys, cfg.Issuer, cfg.Audience = maps.Clone(cfg.Keys), slices.Clone(cfg.Issuer), slices.Clone(cfg.Audience)
 	v := &Verifier{cfg: cfg}
-	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, Verify: v.verify})
+	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, DPoP: cfg.DPoP, Verify: v.verify})
 	return v
 }
 
