@@ -106,7 +106,8 @@ func (e *Endpoint) Describe() Operation { return e.op }
 // parameter that is repeated or a header that is a list; a pointer tells whether
 // the value was there. In JSON, everything is as encoding/json has it, except that
 // null is the same as nothing where a type has no null, that a member which is
-// given twice is an error, and that 1.0 and 1e2 are integers. A field of the type
+// given twice, in any case, is an error, also in a type that decodes itself, and that
+// 1.0 and 1e2 are integers. A field of the type
 // *[http.Request], without a tag, is the request itself, for what no tag can say:
 // [Event], the client's address.
 //

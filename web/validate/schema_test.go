@@ -21,7 +21,7 @@ func compile(t testing.TB, schema string) *Schema {
 
 func value(t testing.TB, text string) any {
 	t.Helper()
-	v, err := decode([]byte(text), 1000)
+	v, err := decode([]byte(text), 1000, false)
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
@@ -383,7 +383,7 @@ func FuzzAgreement(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		v, err := decode(text, 64)
+		v, err := decode(text, 64, false)
 		if err != nil {
 			return
 		}
@@ -411,7 +411,7 @@ func FuzzCoerce(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		v, err := decode(text, 64)
+		v, err := decode(text, 64, false)
 		if err != nil {
 			return
 		}
@@ -443,7 +443,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if v, err := decode(text, 64); err == nil {
+		if v, err := decode(text, 64, false); err == nil {
 			_, _ = s.Validate(v)
 			_, _, _ = s.Coerce(v)
 		}
