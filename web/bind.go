@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomiddy/middy/web/internal/format"
 	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/schema"
 )
@@ -113,7 +114,14 @@ func newParser(t reflect.Type, r *schema.Rules) (parser, error) {
 			return wrong
 		}, err
 	case schema.IsTime(t):
-		return text(r, "must be "+schema.DateTime), nil
+		return func(v reflect.Value, s string) string {
+			t, ok := format.Time(s)
+			if !ok {
+				return "must be " + schema.DateTime
+			}
+			v.Set(reflect.ValueOf(t))
+			return r.Text(s)
+		}, nil
 	case schema.IsDuration(t):
 		return func(v reflect.Value, s string) string {
 			d, err := time.ParseDuration(s)

@@ -113,8 +113,10 @@ func (e *Endpoint) Describe() Operation { return e.op }
 //
 // The rules are named by JSON Schema's keywords: required, minimum, maximum,
 // exclusiveMinimum, exclusiveMaximum, minLength, maxLength, pattern, enum (values
-// with commas between), format (date, date-time, email, ipv4, ipv6, uri, uuid),
-// minItems, maxItems and default. A pattern has Go's syntax, package regexp/syntax,
+// with commas between), format (date, time, date-time, duration, email, hostname,
+// ipv4, ipv6, uri, uri-reference, iri, iri-reference, uri-template, uuid), minItems,
+// maxItems and default. The formats are those of package validate, each by the RFC
+// that JSON Schema names; so is a [time.Time], and a leap second is the second after it. A pattern has Go's syntax, package regexp/syntax,
 // and is not anchored. They hold for the fields of nested structs too.
 // If In, or a pointer to it, has a method Validate() error, it is asked last, when
 // every field has passed: its error is shown to the client. It may be an

@@ -43,6 +43,9 @@
 //   - "0x10", "Infinity" and a string of spaces are not numbers; Ajv takes them for 16, Infinity and 0.
 //   - A value that matches exactly one schema of a oneOf as it is, is valid; a schema
 //     that fails in anyOf, oneOf or not leaves no coercion behind.
+//   - Formats are those of the RFCs that JSON Schema names, as in the tags of
+//     package web: a uuid is no URN, a date-time has no blank, a duration no gap
+//     (P1Y2D), an email may be quoted. A hostname's A-labels, xn--…, are not decoded.
 //   - multipleOf is exact: 0.07 is a multiple of 0.01.
 //   - Findings about unknown properties are in the order of their names.
 //   - The schemaPath of a finding behind a recursive $ref begins at the root.
