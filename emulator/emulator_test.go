@@ -491,8 +491,10 @@ func TestConcurrentCallsAreCounted(t *testing.T) {
 }
 
 func TestStart(t *testing.T) {
-	if err := emulator.New(emulator.Config{Addr: "0.0.0.0:0"}).Start(t.Context()); !errors.Is(err, emulator.ErrNotLoopback) {
-		t.Errorf("0.0.0.0: %v", err)
+	for _, addr := range []string{"0.0.0.0:0", "foo.localhost:0", "example.com:0"} {
+		if err := emulator.New(emulator.Config{Addr: addr}).Start(t.Context()); !errors.Is(err, emulator.ErrNotLoopback) {
+			t.Errorf("listening on %s: %v, want ErrNotLoopback", addr, err)
+		}
 	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
