@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/trace"
 )
 
@@ -123,6 +124,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("deadline", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			budget, limited := cfg.budget(r.Context())
 			switch {

@@ -31,6 +31,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 	"github.com/gomiddy/middy/web/internal/trace"
 )
@@ -117,7 +118,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		panic(err)
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { cfg.serve(next, w, r) })
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) { cfg.serve(next, w, r) })
 	}
 }
 

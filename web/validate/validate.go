@@ -55,6 +55,7 @@ import (
 	"strings"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -191,6 +192,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	v := &validator{schemas: s, cfg: cfg}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("validate", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { v.serve(w, r, next) })
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config of [New]. Verify is required.
@@ -48,6 +49,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		cfg.MaxTokenBytes = 16 << 10
 	}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("jwtauth/bearer", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			token, ok := cfg.Sources.Token(r)
 			if !ok {
