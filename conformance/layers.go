@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 )
 
 // layers: what is done is what the rule of the onion says, and nothing else: a
 // layer sees what happens inside it, and After or OnError runs exactly when its own
 // Before succeeded.
 func layers(c *Case, want, got map[string]any) bool {
-	for _, u := range c.Use {
-		if u.Name != "script" {
-			return false
-		}
+	if c.Handler == nil || slices.ContainsFunc(c.Use, func(u Use) bool { return u.Name != "script" }) {
+		return false
 	}
 	o := onion{c: c}
 	result, failure := o.layer(0)
@@ -124,7 +123,7 @@ func (o *onion) do(acts []act, result any, fails *failure) (_ any, answered bool
 		switch {
 		case a.Log != "":
 			o.log = append(o.log, a.Log)
-		case a.LogError != "":
+		case a.LogError != "" && fails != nil:
 			o.log = append(o.log, a.LogError+fmt.Sprint(fails.message))
 		case a.Append != "":
 			result = fmt.Sprint(result) + a.Append
