@@ -46,6 +46,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -281,7 +282,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		m.preflightVary = append(m.preflightVary, "Access-Control-Request-Private-Network")
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Decorates("cors", func(w http.ResponseWriter, r *http.Request) {
 			if m.answers(r) {
 				m.preflight(w, r)
 				return

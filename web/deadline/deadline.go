@@ -32,6 +32,7 @@ import (
 
 	panicvalue "github.com/gomiddy/middy/internal/panics"
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/trace"
 )
 
@@ -125,6 +126,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("deadline", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			budget, limited := cfg.budget(r.Context())
 			switch {

@@ -27,6 +27,7 @@ import (
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New].
@@ -93,6 +94,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		cfg.MaxPairs = 1000
 	}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("formbody", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !cfg.EveryMethod && content.None(r) {
 				next.ServeHTTP(w, r)

@@ -36,6 +36,7 @@ import (
 	"github.com/gomiddy/middy/web/internal/content"
 	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/jsontoken"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New]. The zero value is Middy's behaviour within bounds.
@@ -152,6 +153,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("jsonbody", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !cfg.EveryMethod && content.None(r) {
 				next.ServeHTTP(w, r)

@@ -80,6 +80,7 @@ import (
 	"github.com/gomiddy/middy/internal/loopback"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/jose"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
@@ -396,6 +397,7 @@ func RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	scopes = slices.Clone(scopes)
 	challenge := bearer.Challenge{Code: bearer.InsufficientScope, Scope: strings.Join(scopes, " ")}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("jwtauth", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			t, ok := FromContext(r.Context())
 			if !ok {

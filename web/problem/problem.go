@@ -33,6 +33,7 @@ import (
 
 	panicvalue "github.com/gomiddy/middy/internal/panics"
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 	"github.com/gomiddy/middy/web/internal/trace"
 )
@@ -119,7 +120,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		panic(err)
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { cfg.serve(next, w, r) })
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) { cfg.serve(next, w, r) })
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -203,7 +204,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		return status
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Decorates("secure", func(w http.ResponseWriter, r *http.Request) {
 			w, finish := response.OnHeader(w, decorate)
 			next.ServeHTTP(w, r)
 			finish()

@@ -72,6 +72,7 @@ import (
 	"github.com/gomiddy/middy/web/internal/content"
 	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/jsontoken"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -208,6 +209,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	v := &validator{schemas: s, cfg: cfg}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("validate", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { v.serve(w, r, next) })
 	}
 }

@@ -56,6 +56,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config of [New]. PayTo, Asset and one of Price and Amount are required.
@@ -265,6 +266,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	p.amount, _ = cfg.amount() // Validate has seen it
 	p.v1, p.v2 = slices.Contains(p.cfg.Versions, 1), slices.Contains(p.cfg.Versions, 2)
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("x402", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, next) })
 	}
 }

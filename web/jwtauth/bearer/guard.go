@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config of [New]. Verify is required.
@@ -52,6 +53,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		cfg.MaxTokenBytes = 16 << 10
 	}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("jwtauth/bearer", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			scheme, token, err := cfg.Sources.find(r, cfg.DPoP)
 			if err == nil && token == "" {
