@@ -35,12 +35,18 @@
 // asked once more after 5 seconds, and then the value is gone: revocation must
 // bite.
 //
+// An answer counts only if it names what was asked for: an empty success, or one
+// about another secret, is no value. Values of one source come by batches; what a
+// batch refuses as a whole is asked for one by one, so that one bad name or one
+// key that KMS has disabled takes no other value with it.
+//
 // # Errors
 //
 // [Value.Lookup] returns them, [Value.Get] turns them into the invocation's.
 // Each names the value, what happened and what to do, and none has any of the
 // content. errors.Is finds the condition ([ErrNotFound], [ErrDenied],
-// [ErrStale], ...).
+// [ErrStale], ...). Lambda reports them by [Error.ErrorCode], such as
+// SecretNotFound.
 //
 // # Rotation
 //

@@ -1,6 +1,7 @@
 package params
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -160,8 +161,15 @@ func (r Ref) validate() error {
 }
 
 func (r Ref) validateKey() error {
-	if v, ok := r.provider.(KeyValidator); ok {
-		return v.ValidateKey(r.key)
+	v, ok := r.provider.(KeyValidator)
+	if !ok {
+		return nil
 	}
-	return nil
+	err := v.ValidateKey(r.key)
+	for _, label := range r.stages {
+		k := r.key
+		k.Stage = label
+		err = cmp.Or(err, v.ValidateKey(k))
+	}
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/lambda"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
+	"github.com/gomiddy/middy/emulator/persist"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
 	"github.com/gomiddy/middy/emulator/seed"
 	"github.com/gomiddy/middy/emulator/service"
@@ -73,7 +74,11 @@ func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter, fn r
 	a.parameters = ssm.New(ssm.Config{
 		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "ssm"), Secrets: a.secrets,
 	})
-	if err := errors.Join(a.secrets.Open(), a.parameters.Open()); err != nil {
+	err = a.secrets.Open()
+	if !errors.Is(err, persist.ErrInUse) { // else the second says the same
+		err = errors.Join(err, a.parameters.Open())
+	}
+	if err != nil {
 		return nil, failf("--data %s cannot be used: %s", cfg.data, clean(err))
 	}
 	if err := a.sow(); err != nil {
