@@ -78,8 +78,10 @@ func (r Ref) MaxStale(d time.Duration) Ref { r.maxStale = d; return r }
 // Required fails the cold start when the value cannot be had.
 func (r Ref) Required() Ref { r.required = true; return r }
 
-// Optional makes a missing value the zero value instead of an error. Denied is
-// still an error.
+// Optional makes a missing value the zero value instead of an error. That it is
+// missing is kept as a value is: for the TTL, and through an outage for
+// [Config.MaxStale]. Denied is still an error. It belongs to the reference: views
+// of one value may differ in it.
 func (r Ref) Optional() Ref { r.optional = true; return r }
 
 // FollowRotation reads when the value will rotate and shortens its TTL to the
