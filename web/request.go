@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/gomiddy/middy/web/internal/eventjson"
 	"github.com/gomiddy/middy/web/internal/response"
@@ -112,7 +114,8 @@ type Request struct {
 // encoding/json. The payload must not change afterwards.
 func (e *Request) DecodeEvent(payload []byte) error {
 	*e = Request{Payload: payload}
-	d := decoding{s: eventjson.NewScanner(string(payload)), e: e}
+	// The text of the payload is not copied: it does not change.
+	d := decoding{s: eventjson.NewScanner(unsafe.String(unsafe.SliceData(payload), len(payload))), e: e}
 	if d.s.Kind() == '{' {
 		d.event()
 	} else {
@@ -127,7 +130,7 @@ func (e *Request) DecodeEvent(payload []byte) error {
 
 // UnmarshalJSON implements [json.Unmarshaler] by DecodeEvent, over a copy.
 func (e *Request) UnmarshalJSON(b []byte) error {
-	return e.DecodeEvent([]byte(string(b)))
+	return e.DecodeEvent(bytes.Clone(b))
 }
 
 // MarshalJSON returns the event as it was delivered.
