@@ -158,7 +158,7 @@ func TestWhatIsFiltered(t *testing.T) {
 		{"JSON", 201, http.Header{"Content-Type": {"application/json; charset=utf-8"}}, filtered},
 		{"a suffix", 200, http.Header{"Content-Type": {"application/hal+json"}}, filtered},
 		{"text", 200, http.Header{"Content-Type": {"text/plain"}}, body},
-		{"a broken type", 200, http.Header{"Content-Type": {"application/json;;a"}}, body},
+		{"a broken type", 200, http.Header{"Content-Type": {"application/json/a"}}, body},
 		{"an error", 404, nil, body},
 		{"the last success", 299, nil, filtered},
 		{"the first redirection", 300, nil, body},
