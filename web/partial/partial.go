@@ -24,7 +24,8 @@
 // It is Middy's http-partial-response. Deviations from Middy: keys keep the handler's
 // order, not the selector's; space before the JSON does not turn the filter off;
 // arrays in arrays are transparent too; errors are not filtered; a selector that
-// reaches into a text's characters does not turn the filter off.
+// reaches into a text's characters does not turn the filter off; a/b,a/c selects b and
+// c, where Middy selects only c.
 package partial
 
 import (
