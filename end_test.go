@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,23 +156,23 @@ func TestAStreamThatCloseEndsIsNotAbandoned(t *testing.T) {
 
 func TestAStreamAfterTheTimeoutIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		closed := 0
+		var closed atomic.Int32
 		late := func(context.Context, order) (io.Reader, error) {
 			time.Sleep(2600 * time.Millisecond)
-			return &read{func([]byte) (int, error) { return 0, io.EOF }, func() error { closed++; return nil }}, nil
+			return &read{func([]byte) (int, error) { return 0, io.EOF }, func() error { closed.Add(1); return nil }}, nil
 		}
 		_, _, err := underTimeoutOf(t, &Timeout{Logger: quiet()}, 3*time.Second, late)
-		if e, ok := errors.AsType[*TimeoutError](err); !ok || e.Abandoned || closed != 1 {
-			t.Fatalf("got %v, closed %d times", err, closed)
+		if e, ok := errors.AsType[*TimeoutError](err); !ok || e.Abandoned || closed.Load() != 1 {
+			t.Fatalf("got %v, closed %d times", err, closed.Load())
 		}
 		hangs := func(context.Context, order) (io.Reader, error) {
 			time.Sleep(time.Hour)
-			return &read{func([]byte) (int, error) { return 0, io.EOF }, func() error { closed++; return nil }}, nil
+			return &read{func([]byte) (int, error) { return 0, io.EOF }, func() error { closed.Add(1); return nil }}, nil
 		}
 		_, _, err = underTimeoutOf(t, &Timeout{Logger: quiet()}, 3*time.Second, hangs)
 		time.Sleep(2 * time.Hour)
-		if e, ok := errors.AsType[*TimeoutError](err); !ok || !e.Abandoned || closed != 2 {
-			t.Fatalf("got %v; what an abandoned handler returned is closed: %d of 2", err, closed)
+		if e, ok := errors.AsType[*TimeoutError](err); !ok || !e.Abandoned || closed.Load() != 2 {
+			t.Fatalf("got %v; what an abandoned handler returned is closed: %d of 2", err, closed.Load())
 		}
 	})
 }
@@ -741,5 +742,136 @@ func TestAResultThatLambdaWouldRefuseIsNotSent(t *testing.T) {
 		if e, ok := err.(messages.InvokeResponse_Error); ok != refused || ok && e.Type != "Function.ResponseSizeTooLarge" {
 			t.Errorf("a reader of %d bytes that another loop sends as a whole: refused %v", n, ok)
 		}
+	}
+}
+
+// --- spans
+
+func TestTheLastSpanOfAStreamingLayerEndsWithTheStream(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		n    int
+		left time.Duration
+		err  string
+	}{
+		{"read whole", 4, time.Minute, "<nil>"},
+		{"cut by the early timeout", 9, 5 * time.Second, "middy: timed out"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &observer{}
+				pass := Func(func(next Handler) Handler {
+					return func(ctx context.Context, inv *Invocation) (any, error) { return next(ctx, inv) }
+				})
+				h := func(ctx context.Context, _ order) (io.Reader, error) {
+					time.Sleep(500 * time.Millisecond)
+					return chunks(ctx, c.n), nil
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), c.left)
+				defer cancel()
+				_, _ = mustNew(t, h, o, pass, &Timeout{Logger: quiet()}).Invoke(ctx, []byte(`{}`))
+				var got []string
+				for _, s := range o.spans {
+					got = append(got, fmt.Sprintf("%d %s %v %.16s", s.Index, s.Phase, s.Duration, fmt.Sprint(s.Err)))
+				}
+				want := []string{"0 before 0s <nil>", "1 before 0s <nil>", "2 before 0s <nil>", "3 whole 4.5s " + c.err, "2 after 4s " + c.err, "1 after 4s " + c.err, "0 after 4s " + c.err}
+				if !slices.Equal(got, want) {
+					t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			})
+		})
+	}
+}
+
+func TestSpansOfWhatDoesNotReturnEndWithTheInvocation(t *testing.T) {
+	boom := Func(func(Handler) Handler {
+		return func(context.Context, *Invocation) (any, error) { panic("boom") }
+	})
+	for _, c := range []struct {
+		rule string
+		h    func(context.Context, order) (receipt, error)
+		mw   []Middleware
+		want string
+	}{
+		{"a layer that panics", accept, []Middleware{boom}, "0 before 0s <nil>, 1 whole 0s panic: boom, 0 after 0s panic: boom"},
+		{"a handler that is abandoned", ignore(time.Hour), []Middleware{&Timeout{Logger: quiet()}}, "0 before 0s <nil>, 1 before 0s <nil>, 2 whole 2.625s middy: timed out, 1 after 2.625s middy: timed out, 0 after 2.625s middy: timed out"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := &observer{}
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				_, _ = mustNew(t, c.h, append([]Middleware{o}, c.mw...)...).Invoke(ctx, []byte(`{}`))
+				time.Sleep(2 * time.Hour) // what an abandoned handler does later is nobody's
+				var got []string
+				for _, s := range o.spans {
+					got = append(got, fmt.Sprintf("%d %s %v %.16s", s.Index, s.Phase, s.Duration, fmt.Sprint(s.Err)))
+				}
+				if text := strings.Join(got, ", "); text != c.want {
+					t.Errorf("got  %s\nwant %s", text, c.want)
+				}
+			})
+		})
+	}
+}
+
+func TestAPanicOfAnObserverAtTheEndIsLogged(t *testing.T) {
+	var text bytes.Buffer
+	f := mustNew(t, func(context.Context, order) (io.Reader, error) { return strings.NewReader("x"), nil },
+		panicObserver{}, &Timeout{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+	if out, err := f.Invoke(t.Context(), []byte(`{}`)); string(out) != "x" || err != nil {
+		t.Errorf("got %s, %v", out, err)
+	}
+	if !strings.Contains(text.String(), "middy: an Observer failed: panic: boom") {
+		t.Errorf("the log: %s", text.String())
+	}
+}
+
+type panicObserver struct{}
+
+func (panicObserver) Wrap(next Handler) Handler { return next }
+func (panicObserver) Observe(_ context.Context, s Span) {
+	if s.Phase != "before" {
+		panic("boom")
+	}
+}
+
+func TestHooksHaveANameOfTheUsersChoice(t *testing.T) {
+	always := func(context.Context, *Invocation) bool { return true }
+	f := mustNew(t, accept, Hooks{Name: "audit"}, &Hooks{Name: "billing"}, Hooks{}, &Hooks{}, When(always, Hooks{Name: "beta"}))
+	if got := strings.Join(f.Layers(), " "); got != "audit billing middy.Hooks middy.Hooks middy.When(beta)" {
+		t.Errorf("layers %q", got)
+	}
+}
+
+func TestTheLineOfATimeoutSaysWhatFollows(t *testing.T) {
+	answer := func(context.Context, *Invocation, *TimeoutError) (any, error) { return 1, nil }
+	for _, c := range []struct {
+		rule      string
+		result    func(context.Context, *Invocation, *TimeoutError) (any, error)
+		h         func(context.Context, order) (receipt, error)
+		want, not string
+	}{
+		{"the handler returned", nil, heed(time.Hour), "handler for 2.5s", "running"},
+		{"it never returns: the sandbox is replaced", nil, ignore(time.Hour), "is still running, so the sandbox is replaced", "beside"},
+		{"it never returns, with a Result", answer, ignore(time.Hour), "goes on running beside the next event", "replaced"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var text bytes.Buffer
+				ctx, cancel := context.WithTimeout(lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-7"}), 3*time.Second)
+				defer cancel()
+				_, _ = mustNew(t, c.h, &Timeout{Result: c.result, Logger: slog.New(slog.NewTextHandler(&text, nil))}).Invoke(ctx, []byte(`{}`))
+				for _, want := range []string{c.want, "errorType=TimeoutError", "requestId=id-7"} {
+					if !strings.Contains(text.String(), want) {
+						t.Errorf("%q is not in the line:\n%s", want, text.String())
+					}
+				}
+				if strings.Contains(text.String(), c.not) || strings.Count(text.String(), "\n") != 1 {
+					t.Errorf("the log:\n%s", text.String())
+				}
+				time.Sleep(2 * time.Hour)
+			})
+		})
 	}
 }

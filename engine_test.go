@@ -120,9 +120,11 @@ func TestNewReportsEveryMisfitAtOnce(t *testing.T) {
 	}
 }
 
-func TestNilHandlerIsRefused(t *testing.T) {
-	if _, err := New[order, receipt](nil); err == nil {
-		t.Fatal("a nil handler was accepted")
+func TestANilHandlerIsReportedWithTheOtherMisfits(t *testing.T) {
+	for mw, want := range map[int]string{0: "middy: the handler is nil", 1: "middy: the handler is nil\nmiddy: middleware 0 (nil): is nil"} {
+		if _, err := New[order, receipt](nil, make([]Middleware, mw)...); err == nil || err.Error() != want {
+			t.Errorf("%d nil middlewares: got %v, want %q", mw, err, want)
+		}
 	}
 }
 

@@ -144,7 +144,7 @@ func meaningfulType(err error) (string, bool) {
 			return name, true
 		}
 	}
-	return typeName(err), !fromLibraryOfWords(err)
+	return typeName(err), !ofWords(pkgPath(err))
 }
 
 // errorCode is the name that an AWS service, or a type like smithy.APIError, gives
@@ -188,16 +188,12 @@ func telling(code string) string {
 }
 
 // wrapped returns the errors that err only adds words to; none when err itself
-// says what went wrong. Only words: the types of libraries of errors, and
-// unexported types that wrap another error. What a function's own package main
-// declares was made to say something.
+// says what went wrong.
 func wrapped(err error) []error {
 	if e, ok := err.(interface{ WrappedErrors() []error }); ok { // go-multierror, errwrap
 		return e.WrappedErrors()
 	}
-	first, _ := utf8.DecodeRuneInString(typeName(err))
-	own := pkgPath(err) == "main" || unicode.IsUpper(first)
-	if own && !fromLibraryOfWords(err) {
+	if saysSomething(pkgPath(err), typeName(err)) {
 		return nil
 	}
 	switch e := err.(type) {
@@ -221,9 +217,16 @@ var librariesOfWords = []string{
 	"go.uber.org/multierr", "golang.org/x/xerrors",
 }
 
-func fromLibraryOfWords(err error) bool {
-	of := pkgPath(err)
-	return slices.ContainsFunc(librariesOfWords, func(l string) bool { return of == l || strings.HasPrefix(of, l+"/") })
+func ofWords(path string) bool {
+	return slices.ContainsFunc(librariesOfWords, func(l string) bool { return path == l || strings.HasPrefix(path, l+"/") })
+}
+
+// saysSomething reports whether a type that wraps an error was made to say what
+// went wrong: exported types are, and what a function declares in its own package
+// main. Others only add words.
+func saysSomething(path, name string) bool {
+	first, _ := utf8.DecodeRuneInString(name)
+	return !ofWords(path) && (path == "main" || unicode.IsUpper(first))
 }
 
 func pkgPath(err error) string {

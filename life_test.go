@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -179,6 +180,37 @@ func TestInitIsCancelledWithinItsBudget(t *testing.T) {
 			t.Errorf("ignores: %v after %v", err, time.Since(start))
 		}
 	})
+}
+
+func TestAHangingInitIsNamedBesideTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), InitBudget)
+		defer cancel()
+		start, release := time.Now(), make(chan struct{})
+		hangs := func(context.Context) error { <-release; return nil }
+		f := mustNew(t, accept, When(func(context.Context, *Invocation) bool { return true }, &life{init: hangs}), &life{init: hangs},
+			&life{init: func(context.Context) error { return errors.New("the certificate is missing") }},
+			&life{init: func(context.Context) error { runtime.Goexit(); return nil }})
+		err := f.Init(ctx)
+		if took := time.Since(start); took != InitBudget+initGrace {
+			t.Errorf("took %v", took)
+		}
+		want := "middy: init of middy.When(*middy.life) did not end in its budget: context deadline exceeded\n" +
+			"middy: init of *middy.life did not end in its budget: context deadline exceeded\n" +
+			"middy: init of *middy.life: the certificate is missing\n" +
+			"middy: init of *middy.life: middy: a goroutine ended without returning (runtime.Goexit, or FailNow in a test)"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+		close(release)
+	})
+}
+
+func TestGoexitInCloseIsReportedAtOnce(t *testing.T) {
+	f := mustNew(t, accept, &life{close: func(context.Context) error { runtime.Goexit(); return nil }})
+	if err := f.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "middy: close of *middy.life: middy: a goroutine ended") {
+		t.Fatalf("got %v", err)
+	}
 }
 
 func TestPanicInInitIsAnError(t *testing.T) {
