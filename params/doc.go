@@ -31,16 +31,16 @@
 // become the latency of a function and its end is noticed all the same.
 // After the 24 hours readers get a [*StaleError].
 //
-// If the source does answer, that the value is missing, deleted or denied, it is
-// asked once more after 5 seconds, and then the value is gone: revocation must
-// bite.
-//
-// That a value is missing is an answer, too. For a [Ref.Optional] one it is kept
+// That there never was a value is an answer, too. For a [Ref.Optional] one it is kept
 // as a value is: for its TTL, refreshed beside the handler, and through an outage.
 // If somebody needs the value it is asked for again after 5 to 60 seconds.
 //
 // A wait never takes all the time until ctx's deadline: a tenth of it, 200 ms at
 // most, is left for reporting the failure.
+//
+// If the source does answer, that the value is missing, deleted or denied, it is
+// asked once more after 5 seconds, and then the value is gone: revocation must
+// bite.
 //
 // # Errors
 //
