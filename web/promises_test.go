@@ -696,3 +696,24 @@ func TestTheReasonIsInEveryLog(t *testing.T) {
 		t.Errorf("the client reads %s", b)
 	}
 }
+
+// A redirect that stays in the stage of an execute-api address.
+func ExampleEvent() {
+	inStage := func(r *http.Request, path string) string {
+		e, ok := web.Event(r)
+		if !ok || e.Stage == "" || e.Stage == "$default" || !strings.Contains(e.DomainName, ".execute-api.") {
+			return path // a server, or a domain of one's own
+		}
+		return "/" + e.Stage + path
+	}
+	h := web.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, inStage(r, "/login"), http.StatusFound)
+	}))
+	var e web.Request
+	if err := e.DecodeEvent([]byte(`{"httpMethod":"GET","path":"/","requestContext":{"stage":"live","domainName":"a1.execute-api.us-east-1.amazonaws.com"}}`)); err != nil {
+		panic(err)
+	}
+	resp, err := h(context.Background(), e)
+	fmt.Println(resp.Header.Get("Location"), err)
+	// Output: /live/login <nil>
+}
