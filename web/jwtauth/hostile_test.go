@@ -21,6 +21,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/gomiddy/middy/web/internal/jose"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
@@ -101,6 +102,22 @@ func TestHeadersThatBringTheirOwnKeyAreNotRead(t *testing.T) {
 	nested := raw(t, "RS256", keys()["rsa"], `{"alg":"RS256","kid":"k","cty":"JWT"}`, sign(t, "RS256", keys()["rsa"], nil, map[string]any{"iss": "a"}))
 	if got := serve(mw, request(nested)); got.status != 401 {
 		t.Errorf("a token in a token: got %d", got.status)
+	}
+}
+
+func TestAKeyringWithoutKeysVerifiesNothing(t *testing.T) {
+	jws, err := jose.Parse(hs(t, nil), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if (keyring{}).verify(jws, "HS256") == nil {
+		t.Error("verified with no key")
+	}
+}
+
+func TestOneIssuersMalformedTokensSayThatThereAreIssuers(t *testing.T) {
+	if got := serve(New(newServer(t).config("ES256")), request("a.b")); got.reason() != "Malformed token: Invalid Compact JWS" {
+		t.Errorf("got %q", got.reason())
 	}
 }
 
