@@ -95,7 +95,7 @@ type Config struct {
 	Preflight Preflight
 
 	// RequestMethods are the methods for which a preflight is answered with a permission.
-	// A browser compares with Methods; this keeps even those from being told to it.
+	// A browser compares with Methods; this keeps even those from a page that asks for another one.
 	// Default: all.
 	RequestMethods []string
 
