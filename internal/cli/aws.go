@@ -75,7 +75,11 @@ func startAWS(ctx context.Context, app *app, cfg *devConfig, p *program, r *repo
 	a.parameters = ssm.New(ssm.Config{
 		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "ssm"), Secrets: a.secrets,
 	})
-	if err := errors.Join(a.secrets.Open(), a.parameters.Open()); err != nil {
+	err = a.secrets.Open()
+	if err == nil {
+		err = a.parameters.Open()
+	}
+	if err != nil { // as when another middy dev has it
 		return nil, failf("--data %s cannot be used: %s", cfg.data, clean(err))
 	}
 	if err := a.sow(); err != nil {
