@@ -30,6 +30,7 @@ import (
 	"strconv"
 	"time"
 
+	panicvalue "github.com/gomiddy/middy/internal/panics"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/trace"
@@ -73,7 +74,8 @@ type Config struct {
 	RetryAfter time.Duration
 
 	// Late gets what a handler panicked with after the client had been answered, and
-	// the stack: nobody else could. It must be safe for concurrent use. Default: it is
+	// the stack: nobody else could. Of a value with a method Failure() error, which is
+	// no bug, it gets the error and no stack. It must be safe for concurrent use. Default: it is
 	// logged with [slog.Default].
 	Late func(r *http.Request, value any, stack []byte)
 }
@@ -213,6 +215,10 @@ func (c *Config) run(next http.Handler, w *writer, r *http.Request, end *outcome
 			*end = outcome{panicked: value, stack: debug.Stack()}
 		}
 		if !w.finish() && end.panicked != nil && end.panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares so
+			if err, ok := panicvalue.Failure(end.panicked); ok {
+				c.Late(r, err, nil) // not a bug, and so without a stack
+				return
+			}
 			c.Late(r, end.panicked, end.stack)
 		}
 	}()

@@ -336,4 +336,7 @@ func (g *gate) FlushError() error {
 	return http.NewResponseController(g.ResponseWriter).Flush()
 }
 
+// CloseNotify implements the deprecated [http.CloseNotifier].
+func (g *gate) CloseNotify() <-chan bool { return response.CloseNotify(g.ResponseWriter) }
+
 // There is no Unwrap: http.ResponseController would find a way around the gate.
