@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -15,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomiddy/middy/web/internal/format"
 	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/schema"
+	"github.com/gomiddy/middy/web/internal/urlencoded"
 )
 
 // A plan is how a request becomes an input. It is made once, from the tags of the
@@ -114,7 +115,14 @@ func newParser(t reflect.Type, r *schema.Rules) (parser, error) {
 			return wrong
 		}, err
 	case schema.IsTime(t):
-		return text(r, "must be "+schema.DateTime), nil
+		return func(v reflect.Value, s string) string {
+			t, ok := format.Time(s)
+			if !ok {
+				return "must be " + schema.DateTime
+			}
+			v.Set(reflect.ValueOf(t))
+			return r.Text(s)
+		}, nil
 	case schema.IsDuration(t):
 		return func(v reflect.Value, s string) string {
 			d, err := time.ParseDuration(s)
@@ -223,10 +231,7 @@ func decimal(s string) bool { return strings.Trim(s, "+-.0123456789eE") == "" }
 func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value) error {
 	var query url.Values
 	if p.queries {
-		var err error
-		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
-			return &Error{Status: http.StatusBadRequest, Detail: "The query string is malformed: it has a bad percent-encoding or a semicolon.", Err: err}
-		}
+		query = urlencoded.Values(r.URL.RawQuery)
 	}
 	if p.request != nil {
 		at(in, p.request).Set(reflect.ValueOf(r))
@@ -307,8 +312,11 @@ func (b *binding) setAll(v reflect.Value, values []string) string {
 	all := reflect.MakeSlice(v.Type(), len(values), len(values))
 	for i, s := range values {
 		if wrong := b.elem(all.Index(i), s); wrong != "" {
-			if len(values) > 1 {
+			switch {
+			case len(values) > 1:
 				wrong = "item " + strconv.Itoa(i+1) + " " + wrong
+			case b.In == schema.Query && strings.Contains(s, ","):
+				wrong += "; for several values repeat the parameter, " + b.Name + "=…&" + b.Name + "=…"
 			}
 			return wrong
 		}
@@ -375,19 +383,19 @@ func wantJSON(r *http.Request) error {
 	refuse := func(detail string) error {
 		return &Error{Status: http.StatusUnsupportedMediaType, Detail: detail, Header: http.Header{"Accept": {"application/json"}}}
 	}
-	given := r.Header.Get("Content-Type")
-	t, params, err := mime.ParseMediaType(given)
+	given := header.ContentType(r.Header)
+	mediaType, utf8 := header.Media(given)
 	switch {
 	case given == "":
 		return refuse("The request has a body and no Content-Type; send application/json.")
-	case err != nil || t != "application/json" && !(strings.HasPrefix(t, "application/") && strings.HasSuffix(t, "+json")):
+	case !header.IsJSON(mediaType):
 		return refuse("The Content-Type is not a JSON one; send application/json.")
-	case params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8"):
+	case !utf8:
 		return refuse("The charset of JSON is UTF-8.") // RFC 8259 section 8.1
-	}
-	for coding := range header.Elements(r.Header, "Content-Encoding") {
-		if !strings.EqualFold(coding, "identity") {
-			return refuse("The body has a Content-Encoding; send it as it is.")
+	case header.Coding(r.Header) != "":
+		return &Error{
+			Status: http.StatusUnsupportedMediaType, Detail: "The body has a Content-Encoding; send it as it is.",
+			Header: http.Header{"Accept-Encoding": {"identity"}}, // RFC 9110 section 12.5.3
 		}
 	}
 	return nil

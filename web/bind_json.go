@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gomiddy/middy/web/internal/jsontoken"
 	"github.com/gomiddy/middy/web/internal/schema"
 )
 
@@ -308,10 +310,10 @@ func (o *object) decode(d *decoder, v reflect.Value) {
 		d.raw()
 		return
 	}
-	var few [32]bool
+	var few [32]sight
 	seen := few[:]
 	if len(o.values) > len(few) {
-		seen = make([]bool, len(o.values))
+		seen = make([]sight, len(o.values))
 	}
 	for d.more() {
 		key := d.quoted()
@@ -326,7 +328,7 @@ func (o *object) decode(d *decoder, v reflect.Value) {
 		o.member(d, v, &o.values[i], &seen[i])
 	}
 	for i := range o.values {
-		if !seen[i] {
+		if seen[i] != given {
 			o.missing(d, v, &o.values[i])
 		}
 	}
@@ -360,21 +362,31 @@ func (o *object) unknown(d *decoder, name string) {
 	d.raw()
 }
 
-func (o *object) member(d *decoder, v reflect.Value, f *value, seen *bool) {
+// A sight says whether a member was in the object.
+type sight byte
+
+const (
+	absent sight = iota
+	null         // the same as absent where the type has no null
+	given
+)
+
+func (o *object) member(d *decoder, v reflect.Value, f *value, seen *sight) {
 	d.enter(segment{name: f.field.Name})
 	defer d.leave()
 	switch {
-	case *seen:
+	case *seen != absent:
 		// Of two values, one would be checked by one reader and used by another.
 		d.fail("is given twice")
 		d.raw()
-	case d.peek() == 'n' && !f.null: // a null is no value
+		*seen = given
+	case d.peek() == 'n' && !f.null:
 		d.raw()
-		return
+		*seen = null
 	default:
 		f.decode(d, at(v, f.field.Index))
+		*seen = given
 	}
-	*seen = true
 }
 
 // A compiler makes nodes. Structs are made once for each type, so that a type may
@@ -499,9 +511,17 @@ func (c *compiler) pointer(t reflect.Type, r *schema.Rules) (node, error) {
 	}, err
 }
 
-// raw lets the type decode itself.
+// raw lets the type decode itself. It may match names to fields in any case, or keep
+// the text for somebody who does, and so nothing in it may be given twice.
 func raw(d *decoder, v reflect.Value) {
-	if err := json.Unmarshal(d.raw(), v.Addr().Interface()); err != nil {
+	text := d.raw()
+	if text[0] == '{' || text[0] == '[' {
+		if jsontoken.Unique(text) != nil {
+			d.fail("has a name that is given twice")
+			return
+		}
+	}
+	if err := json.Unmarshal(text, v.Addr().Interface()); err != nil {
 		d.fail("is not valid")
 	}
 }
@@ -527,7 +547,7 @@ func numeric(t reflect.Type, kind schema.Kind, r *schema.Rules) (node, error) {
 		parse, err = newParser(t, r)
 	case schema.IsDuration(t):
 		want = "must be an integer, in nanoseconds" // as encoding/json has it
-		parse = func(v reflect.Value, s string) string { return setInt(v, s, r) }
+		parse = func(v reflect.Value, s string) string { return setInt(v, withoutFraction(s), r) }
 	default:
 		want = "must be an integer"
 		var plain parser
@@ -553,10 +573,16 @@ func withoutFraction(s string) string {
 		return s
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return s
+	if err != nil || len(s) > 64 || math.Abs(f) >= 1<<64 || f != 0 && math.Abs(f) < 1 {
+		return s // no integer, or more digits than one has: exact arithmetic is slow
 	}
-	return strconv.FormatFloat(f, 'f', 0, 64)
+	if mantissa, _, _ := strings.Cut(strings.ToLower(s), "e"); strings.Trim(mantissa, "-0.") == "" {
+		return "0"
+	}
+	if r, ok := new(big.Rat).SetString(s); ok && f != 0 && r.IsInt() { // a float64 has lost digits
+		return r.Num().String()
+	}
+	return s
 }
 
 func (c *compiler) text(t reflect.Type, r *schema.Rules) (node, error) {
@@ -677,11 +703,17 @@ func (c *compiler) mapping(t reflect.Type, r *schema.Rules) (node, error) {
 				d.raw()
 				continue
 			}
+			key := reflect.ValueOf(name).Convert(t.Key())
 			item := reflect.New(t.Elem()).Elem()
 			d.enter(segment{name: name, index: -1})
-			elem(d, item)
+			if v.MapIndex(key).IsValid() {
+				d.fail("is given twice")
+				d.raw()
+			} else {
+				elem(d, item)
+				v.SetMapIndex(key, item)
+			}
 			d.leave()
-			v.SetMapIndex(reflect.ValueOf(name).Convert(t.Key()), item)
 		}
 		if wrong := r.Items(n); wrong != "" {
 			d.fail(wrong)

@@ -20,14 +20,14 @@ package formbody
 import (
 	"context"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/layer"
+	"github.com/gomiddy/middy/web/internal/urlencoded"
 )
 
 // Config configures [New].
@@ -39,10 +39,6 @@ type Config struct {
 	// MaxPairs is how many names and values a form may have. More is answered with
 	// 413. Default: 1000, as in Node.js. Negative: no limit.
 	MaxPairs int
-
-	// LenientContentType takes space around the semicolon, which RFC 9110 section
-	// 5.6.6 allows. Default: Middy's stricter rule.
-	LenientContentType bool
 
 	// DisableContentTypeCheck takes every content type, and none.
 	DisableContentTypeCheck bool
@@ -104,7 +100,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 				next.ServeHTTP(w, r)
 				return
 			}
-			if got := content.Type(r.Header); !cfg.DisableContentTypeCheck && !cfg.accepts(got) {
+			if got := header.ContentType(r.Header); !cfg.DisableContentTypeCheck && !isForm(got) {
 				if cfg.DisableContentTypeError {
 					next.ServeHTTP(w, r)
 					return
@@ -122,13 +118,9 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 }
 
-func (c *Config) accepts(contentType string) bool {
-	if c.LenientContentType {
-		got, _, err := mime.ParseMediaType(contentType)
-		return err == nil && got == mediaType
-	}
-	essence, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(essence, mediaType)
+func isForm(contentType string) bool {
+	got, _ := header.Media(contentType)
+	return got == mediaType
 }
 
 // read returns r with its form.
@@ -151,7 +143,7 @@ func (c *Config) read(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	r = r.WithContext(context.WithValue(r.Context(), formKey{}, f))
 	content.Replace(r, raw)
 	r.PostForm = f.values
-	r.Form = both(f.values, r.URL.Query())
+	r.Form = both(f.values, urlencoded.Values(r.URL.RawQuery))
 	return r, nil
 }
 
@@ -169,50 +161,11 @@ func both(body, query url.Values) url.Values {
 // parse splits a form. It reports false when there are more than limit pairs.
 func parse(s string, limit int) ([]Pair, bool) {
 	var pairs []Pair
-	for s != "" {
-		var pair string
-		pair, s, _ = strings.Cut(s, "&")
-		if pair == "" {
-			continue
-		}
+	for name, value := range urlencoded.Pairs(s) {
 		if len(pairs) == limit {
 			return nil, false
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		pairs = append(pairs, Pair{unescape(name), unescape(value)})
+		pairs = append(pairs, Pair{content.UTF8(name), content.UTF8(value)})
 	}
 	return pairs, true
-}
-
-// unescape decodes + and %XX; what only looks like an escape stays.
-func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
-		return content.UTF8(s)
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '+':
-			b = append(b, ' ')
-		case s[i] == '%' && i+2 < len(s) && hex(s[i+1]) >= 0 && hex(s[i+2]) >= 0:
-			b = append(b, byte(hex(s[i+1])<<4|hex(s[i+2])))
-			i += 2
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return content.UTF8(string(b))
-}
-
-// hex is the value of a hexadecimal digit, or -1.
-func hex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c - 'a' + 10)
-	case 'A' <= c && c <= 'F':
-		return int(c - 'A' + 10)
-	}
-	return -1
 }

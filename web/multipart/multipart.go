@@ -36,6 +36,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/layer"
 )
 
@@ -157,7 +158,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 				next.ServeHTTP(w, r)
 				return
 			}
-			got := content.Type(r.Header)
+			got := header.ContentType(r.Header)
 			boundary, ok := cfg.boundary(got)
 			switch {
 			case !ok && cfg.DisableContentTypeCheck:
