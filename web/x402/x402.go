@@ -32,7 +32,8 @@
 //     tells a client to pay once more.
 //   - A payment that is verified serves one request at a time in this process; a
 //     second one gets 409. After its settlement it is refused for as long as such a
-//     payment can be valid.
+//     payment can be valid. What its payer has not signed does not make it another one.
+//   - A payment with a member that comes twice, also by case, is refused.
 //   - What a facilitator says reaches the client as the known members of the
 //     protocol only, and a reason only when it looks like a code.
 //   - PayTo, Asset and all else are checked by [Config.Validate].
