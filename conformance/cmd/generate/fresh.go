@@ -15,7 +15,7 @@ import (
 
 // fresh runs cases that nobody has seen on both, and reports what no reason
 // explains. It stores nothing.
-func fresh(ctx context.Context, seed uint64, only string, out io.Writer) error {
+func fresh(ctx context.Context, seed uint64, only, keep string, out io.Writer) error {
 	m, err := node.Install(ctx)
 	if err != nil {
 		return err
@@ -27,6 +27,7 @@ func fresh(ctx context.Context, seed uint64, only string, out io.Writer) error {
 	defer func() { _ = session.Close() }() // its answers are what counts
 	ask := session.Answer(func(err error) { fmt.Fprintln(out, err) })
 	total, equal, reasons, open := 0, 0, map[string]int{}, 0
+	var differ []conformance.Case
 	for _, name := range slices.Sorted(maps.Keys(freshPackages)) {
 		if only != "" && only != name {
 			continue
@@ -49,12 +50,15 @@ func fresh(ctx context.Context, seed uint64, only string, out io.Writer) error {
 				equal++
 				continue
 			}
-			ids, _ := conformance.Explain(&c, got.Got, ask)
+			ids, instead := conformance.Explain(&c, got.Got, ask)
+			c.Deviation = &conformance.Deviation{Reason: ids, Ours: got.Got, Instead: instead}
+			differ = append(differ, c)
 			for _, id := range ids {
 				reasons[id]++
 			}
 			if len(ids) == 0 {
 				open++
+				c.Deviation = nil
 				b, _ := json.Marshal(c) // it came from one
 				fmt.Fprintf(out, "%s has no reason (-Middy +ours):\n%s\nMiddy: %s\nours:  %s\n%s\n\n", c.ID, b, c.Want, got.Got, conformance.Diff(c.Want, got.Got))
 			}
@@ -63,6 +67,11 @@ func fresh(ctx context.Context, seed uint64, only string, out io.Writer) error {
 	fmt.Fprintf(out, "seed %d: %d cases, %d equal, %d without a reason\n", seed, total, equal, open)
 	for _, id := range slices.Sorted(maps.Keys(reasons)) {
 		fmt.Fprintf(out, "  %s %d\n", id, reasons[id])
+	}
+	if keep != "" {
+		if err := write(keep, differ); err != nil {
+			return err
+		}
 	}
 	if open > 0 {
 		return fmt.Errorf("%d of %d cases differ without a reason", open, total)
