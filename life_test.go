@@ -292,7 +292,7 @@ func TestABusySandboxIsNotToldOfItsOwnWork(t *testing.T) {
 
 // --- the early timeout
 
-func guarded(t *testing.T, timeout *Timeout, left time.Duration, h func(context.Context, order) (receipt, error)) (string, time.Duration, error) {
+func underTimeout(t *testing.T, timeout *Timeout, left time.Duration, h func(context.Context, order) (receipt, error)) (string, time.Duration, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), left)
 	defer cancel()
@@ -343,7 +343,7 @@ func TestTimeout(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.timeout.Logger = quiet()
-				got, took, err := guarded(t, &c.timeout, c.left, c.handler)
+				got, took, err := underTimeout(t, &c.timeout, c.left, c.handler)
 				if got != c.want || (err != nil) != c.err || took != c.after {
 					t.Fatalf("got %q, %v after %v", got, err, took)
 				}
@@ -410,7 +410,7 @@ func TestTimeoutCoversTheWholeChainAndNamesWhatIsOpen(t *testing.T) {
 func TestAFailureOfItsOwnIsNotATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		own := func(ctx context.Context, _ order) (receipt, error) { <-ctx.Done(); return receipt{}, notFound{} }
-		if _, _, err := guarded(t, &Timeout{Logger: quiet()}, 3*time.Second, own); !errors.Is(err, notFound{}) {
+		if _, _, err := underTimeout(t, &Timeout{Logger: quiet()}, 3*time.Second, own); !errors.Is(err, notFound{}) {
 			t.Fatalf("got %v", err)
 		}
 	})
