@@ -128,6 +128,7 @@ func HasRule(id string) bool {
 }
 
 var rules = []rule{
+	{id: "layers", packages: []string{"core"}, apply: layers},
 	{id: "challenge", apply: challenge},
 	{id: "head-has-no-body", apply: headHasNoBody},
 	{id: "no-content", apply: noContent},
@@ -198,7 +199,6 @@ var rules = []rule{
 	{id: "own-values", packages: []string{"http-router"}, apply: ownValues},
 	{id: "more-patterns", packages: []string{"http-router"}, apply: morePatterns},
 	{id: "silence", packages: []string{"ws-response"}, apply: silence},
-	{id: "layers", packages: []string{"core"}, apply: layers},
 }
 
 func errors2(want, got map[string]any) (a, b map[string]any, ok bool) {
