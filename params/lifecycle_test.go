@@ -50,7 +50,9 @@ func TestAFetchThatHasNotLeftYetIsUnderWay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake("a", "one")
 				f.setLatency(time.Hour)
-				s := New(plain())
+				cfg := plain()
+				cfg.JoinBudget = -1
+				s := New(cfg)
 				v := String(s, f.ref("a"))
 				_ = s.begin(t.Context())
 				f1, _ := v.entry.takeOff()
@@ -159,6 +161,39 @@ func TestAnInvocationWhoseHandlerWasGivenUpHasEnded(t *testing.T) {
 		start := time.Now()
 		if err := s.Close(t.Context()); err != nil || time.Since(start) != 0 {
 			t.Errorf("Close after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// A layer that was given up may reach the Store when its invocation has ended.
+func TestAnInvocationThatHasEndedDoesNotBeginAgain(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "orders")
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v := String(s, f.ref("a").Required())
+		hang := make(chan struct{})
+		fn, err := middy.New(func(ctx context.Context, _ any) (string, error) { return v.Get(ctx), nil },
+			&middy.Timeout{Result: func(context.Context, *middy.Invocation, *middy.TimeoutError) (any, error) { return "503", nil }},
+			middy.Func(func(next middy.Handler) middy.Handler {
+				return func(ctx context.Context, inv *middy.Invocation) (any, error) {
+					<-hang
+					return next(ctx, inv)
+				}
+			}), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fn.Init(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, out, err := call(fn, "null"); out != `"503"` || err != nil {
+			t.Fatalf("the early timeout answered %s, %v", out, err)
+		}
+		close(hang)
+		synctest.Wait()
+		if s.active != 0 || s.epoch.Load() != idle {
+			t.Errorf("%d invocations go on", s.active)
 		}
 	})
 }
