@@ -138,6 +138,17 @@ func TestMiddlewareMayAnswerInPlaceOfTheHandler(t *testing.T) {
 	}
 }
 
+func TestANilResultOfALayerIsNull(t *testing.T) {
+	for name, v := range map[string]any{"nil": nil, "a nil *R": (*receipt)(nil), "a nil pointer to something else": (*order)(nil)} {
+		answer := Func(func(Handler) Handler {
+			return func(context.Context, *Invocation) (any, error) { return v, nil }
+		})
+		if got, err := mustNew(t, accept, answer).Invoke(t.Context(), []byte(`{}`)); string(got) != "null" || err != nil {
+			t.Errorf("%s: got %s, %v", name, got, err)
+		}
+	}
+}
+
 func TestMiddlewareMayCallNextAgain(t *testing.T) {
 	calls := 0
 	flaky := func(context.Context, order) (receipt, error) {

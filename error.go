@@ -70,7 +70,7 @@ func recovered(value any) *PanicError {
 
 func afterGopanic(pcs []uintptr) int {
 	for i, pc := range pcs {
-		if f := runtime.FuncForPC(pc - 1); f != nil && f.Name() == "runtime.gopanic" {
+		if runtime.FuncForPC(pc-1).Name() == "runtime.gopanic" { // nil has no name
 			return i + 1
 		}
 	}

@@ -102,7 +102,6 @@ type early struct {
 
 // begin puts c under the early timeout.
 func (t *Timeout) begin(c *invocationContext) {
-	c.start = time.Now()
 	reserve, ok := t.reserve(c, c.start)
 	if !ok {
 		return
