@@ -810,6 +810,12 @@ func TestAResultThatLambdaWouldRefuseIsNotSent(t *testing.T) {
 	if out, err := lambda.NewHandler(stream(7<<20).entry).Invoke(t.Context(), []byte(`{}`)); err != nil || len(out) != 7<<20 {
 		t.Errorf("a stream under Start: %d, %v", len(out), err)
 	}
+	breaks := mustNew(t, func(context.Context, order) (io.Reader, error) {
+		return io.MultiReader(strings.NewReader(strings.Repeat("x", 7<<20)), &read{read: func([]byte) (int, error) { return 0, notFound{} }}), nil
+	})
+	if _, err := lambda.NewHandler(breaks).Invoke(t.Context(), []byte(`{}`)); report(err).Type != "notFound" {
+		t.Errorf("a reader that breaks off is named %q", report(err).Type)
+	}
 	for n, refused := range map[int]bool{6291556: false, 6291557: true} {
 		_, err := lambda.NewHandler(stream(n)).Invoke(t.Context(), []byte(`{}`))
 		if e, ok := err.(messages.InvokeResponse_Error); ok != refused || ok && e.Type != "Function.ResponseSizeTooLarge" {

@@ -200,6 +200,14 @@ func TestReplacedEventIsNamed(t *testing.T) {
 	}
 }
 
+func TestAnEventThatALayerTookAwayIsNamed(t *testing.T) {
+	take := Hooks{Before: func(_ context.Context, inv *Invocation) error { inv.Event = (*order)(nil); return nil }}
+	_, err := mustNew(t, accept, take).Invoke(t.Context(), []byte(`{}`))
+	if _, panicked := errors.AsType[*PanicError](err); err == nil || panicked || !strings.Contains(err.Error(), "Invocation.Event is a *middy.order") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestDecodeErrorTravelsThroughTheLayers(t *testing.T) {
 	var seen error
 	called := false

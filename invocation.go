@@ -143,7 +143,7 @@ func (c *invocationContext) run() outcome {
 	case err == nil:
 		out = answer
 	}
-	if ended && (!c.expired() || out.json != nil) {
+	if !c.expired() || out.json != nil {
 		return out
 	}
 	ended = ended && out.discard() != errOverrun
