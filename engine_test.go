@@ -120,9 +120,11 @@ func TestNewReportsEveryMisfitAtOnce(t *testing.T) {
 	}
 }
 
-func TestNilHandlerIsRefused(t *testing.T) {
-	if _, err := New[order, receipt](nil); err == nil {
-		t.Fatal("a nil handler was accepted")
+func TestANilHandlerIsReportedWithTheOtherMisfits(t *testing.T) {
+	for mw, want := range map[int]string{0: "middy: the handler is nil", 1: "middy: the handler is nil\nmiddy: middleware 0 (nil): is nil"} {
+		if _, err := New[order, receipt](nil, make([]Middleware, mw)...); err == nil || err.Error() != want {
+			t.Errorf("%d nil middlewares: got %v, want %q", mw, err, want)
+		}
 	}
 }
 
@@ -133,6 +135,17 @@ func TestMiddlewareMayAnswerInPlaceOfTheHandler(t *testing.T) {
 	got, err := mustNew(t, accept, answer).Invoke(t.Context(), []byte(`{}`))
 	if err != nil || string(got) != `{"n":1}` {
 		t.Fatalf("got %s, %v", got, err)
+	}
+}
+
+func TestANilResultOfALayerIsNull(t *testing.T) {
+	for name, v := range map[string]any{"nil": nil, "a nil *R": (*receipt)(nil), "a nil pointer to something else": (*order)(nil)} {
+		answer := Func(func(Handler) Handler {
+			return func(context.Context, *Invocation) (any, error) { return v, nil }
+		})
+		if got, err := mustNew(t, accept, answer).Invoke(t.Context(), []byte(`{}`)); string(got) != "null" || err != nil {
+			t.Errorf("%s: got %s, %v", name, got, err)
+		}
 	}
 }
 
@@ -183,6 +196,14 @@ func TestReplacedEventIsNamed(t *testing.T) {
 	})
 	_, err := mustNew(t, accept, replace).Invoke(t.Context(), []byte(`{}`))
 	if err == nil || !strings.Contains(err.Error(), "takes a *middy.order, Invocation.Event is a string") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAnEventThatALayerTookAwayIsNamed(t *testing.T) {
+	take := Hooks{Before: func(_ context.Context, inv *Invocation) error { inv.Event = (*order)(nil); return nil }}
+	_, err := mustNew(t, accept, take).Invoke(t.Context(), []byte(`{}`))
+	if _, panicked := errors.AsType[*PanicError](err); err == nil || panicked || !strings.Contains(err.Error(), "Invocation.Event is a *middy.order") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -458,28 +479,6 @@ func TestReadersAreStreams(t *testing.T) {
 	if got, err := mustNew(t, asJSON).Invoke(t.Context(), []byte(`{}`)); err != nil || string(got) != `{"json":true}` {
 		t.Errorf("a reader that says how it encodes: %s, %v", got, err)
 	}
-	for _, r := range []io.Reader{plainR{}, closingR{}, typedR{}, bothR{}} {
-		s := stream(r)
-		_, closes := r.(io.Closer)
-		_, typed := r.(interface{ ContentType() string })
-		c, gotCloses := s.(io.Closer)
-		ct, gotTyped := s.(interface{ ContentType() string })
-		if closes != gotCloses || typed != gotTyped {
-			t.Errorf("%T: Close %v, ContentType %v behind the stream", r, gotCloses, gotTyped)
-		}
-		if gotTyped && ct.ContentType() != "text/event-stream" {
-			t.Errorf("%T: content type %q", r, ct.ContentType())
-		}
-		if gotCloses && !errors.Is(c.Close(), io.ErrClosedPipe) {
-			t.Errorf("%T: Close did not reach the reader", r)
-		}
-		if b, err := io.ReadAll(s); err != nil || len(b) != 0 {
-			t.Errorf("%T: read %q, %v", r, b, err)
-		}
-		if b, _ := json.Marshal(s); string(b) != "{}" {
-			t.Errorf("%T: encoding/json sees %s", r, b)
-		}
-	}
 }
 
 type marshalingReader struct{ plainR }
@@ -529,7 +528,9 @@ func TestTenLayersAllocateNothing(t *testing.T) {
 		f := mustNew(t, accept, mw...)
 		event := &order{}
 		return testing.AllocsPerRun(1000, func() {
-			if _, err := f.invoke(context.Background(), nil, event, nil); err != nil {
+			c := f.begin(context.Background(), nil)
+			c.inv.Event = event
+			if _, err := f.handler(c, &c.inv); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -554,7 +555,13 @@ func BenchmarkChain(b *testing.B) {
 	ctx, event, payload := context.Background(), &order{}, []byte(`{"id":"42","total":100}`)
 
 	b.Run("layers", func(b *testing.B) {
-		chain := func(f *Function) func() { return func() { _, _ = f.invoke(ctx, nil, event, nil) } }
+		chain := func(f *Function) func() {
+			return func() {
+				c := f.begin(ctx, nil)
+				c.inv.Event = event
+				_, _ = f.handler(c, &c.inv)
+			}
+		}
 		with, without := inTurn(b, chain(ten), chain(none))
 		b.ReportMetric(with-without, "ns-for-ten")
 		b.ReportMetric(with/without, "ratio")
