@@ -154,6 +154,79 @@ func TestAStreamThatCloseEndsIsNotAbandoned(t *testing.T) {
 	})
 }
 
+func TestAStreamThatIsWholeIsSoHoweverLateItIsAsked(t *testing.T) {
+	slow := func(t *testing.T, last error) error {
+		h := func(context.Context, order) (io.Reader, error) {
+			return &read{read: func(p []byte) (int, error) { return copy(p, "all"), last }}, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		r, err := mustNew(t, h, &Timeout{Logger: quiet()}).entry(ctx, json.RawMessage(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.(io.Closer).Close()
+		if n, err := r.Read(make([]byte, 10)); n != 3 || err != nil {
+			t.Errorf("read %d, %v", n, err)
+		}
+		time.Sleep(2900 * time.Millisecond) // Lambda takes its time
+		_, err = r.Read(make([]byte, 10))
+		return err
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if err := slow(t, io.EOF); err != io.EOF {
+			t.Errorf("it came with its end: %v", err)
+		}
+		if err := slow(t, nil); report(err).Type != "TimeoutError" || report(err).ShouldExit {
+			t.Errorf("it may go on: %v", err)
+		}
+		if err := slow(t, notFound{}); report(err).Type != "notFound" {
+			t.Errorf("it had failed already: %v", err)
+		}
+	})
+}
+
+func TestCloseEndsAReadThatIsUnderWay(t *testing.T) {
+	pipe, _ := io.Pipe()
+	var log []string
+	f := mustNew(t, func(context.Context, order) (io.Reader, error) { return pipe, nil }, note(&log, "settled"))
+	r, err := f.entry(t.Context(), json.RawMessage(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := r.Read(make([]byte, 10))
+		ended <- err
+	}()
+	_ = r.(io.Closer).Close()
+	if err := <-ended; err == nil || err == io.EOF || !slices.Equal(log, []string{"settled"}) {
+		t.Errorf("Read: %v; settled: %q", err, log)
+	}
+}
+
+func TestAReaderThatCannotBeClosedCostsTheSandbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		h := func(context.Context, order) (io.Reader, error) {
+			return &read{func([]byte) (int, error) { return 0, io.EOF }, func() error { <-release; return nil }}, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		var text bytes.Buffer
+		f := mustNew(t, h, &Timeout{Reserve: -1, Logger: slog.New(slog.NewTextHandler(&text, nil))})
+		_, err, crash := loop(ctx, f, `{}`)
+		if e := report(err); e.Type != "TimeoutError" || !e.ShouldExit || crash == nil || time.Since(start) >= 2*time.Second {
+			t.Errorf("got %v, %v after %v", err, crash, time.Since(start))
+		}
+		if !strings.Contains(text.String(), "middy: the stream of the response broke off: middy: timed out after 1.45s") {
+			t.Errorf("the log: %s", text.String())
+		}
+		close(release)
+	})
+}
+
 func TestAStreamAfterTheTimeoutIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed atomic.Int32
@@ -736,6 +809,12 @@ func TestAResultThatLambdaWouldRefuseIsNotSent(t *testing.T) {
 	}
 	if out, err := lambda.NewHandler(stream(7<<20).entry).Invoke(t.Context(), []byte(`{}`)); err != nil || len(out) != 7<<20 {
 		t.Errorf("a stream under Start: %d, %v", len(out), err)
+	}
+	breaks := mustNew(t, func(context.Context, order) (io.Reader, error) {
+		return io.MultiReader(strings.NewReader(strings.Repeat("x", 7<<20)), &read{read: func([]byte) (int, error) { return 0, notFound{} }}), nil
+	})
+	if _, err := lambda.NewHandler(breaks).Invoke(t.Context(), []byte(`{}`)); report(err).Type != "notFound" {
+		t.Errorf("a reader that breaks off is named %q", report(err).Type)
 	}
 	for n, refused := range map[int]bool{6291556: false, 6291557: true} {
 		_, err := lambda.NewHandler(stream(n)).Invoke(t.Context(), []byte(`{}`))

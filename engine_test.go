@@ -138,6 +138,17 @@ func TestMiddlewareMayAnswerInPlaceOfTheHandler(t *testing.T) {
 	}
 }
 
+func TestANilResultOfALayerIsNull(t *testing.T) {
+	for name, v := range map[string]any{"nil": nil, "a nil *R": (*receipt)(nil), "a nil pointer to something else": (*order)(nil)} {
+		answer := Func(func(Handler) Handler {
+			return func(context.Context, *Invocation) (any, error) { return v, nil }
+		})
+		if got, err := mustNew(t, accept, answer).Invoke(t.Context(), []byte(`{}`)); string(got) != "null" || err != nil {
+			t.Errorf("%s: got %s, %v", name, got, err)
+		}
+	}
+}
+
 func TestMiddlewareMayCallNextAgain(t *testing.T) {
 	calls := 0
 	flaky := func(context.Context, order) (receipt, error) {
@@ -185,6 +196,14 @@ func TestReplacedEventIsNamed(t *testing.T) {
 	})
 	_, err := mustNew(t, accept, replace).Invoke(t.Context(), []byte(`{}`))
 	if err == nil || !strings.Contains(err.Error(), "takes a *middy.order, Invocation.Event is a string") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAnEventThatALayerTookAwayIsNamed(t *testing.T) {
+	take := Hooks{Before: func(_ context.Context, inv *Invocation) error { inv.Event = (*order)(nil); return nil }}
+	_, err := mustNew(t, accept, take).Invoke(t.Context(), []byte(`{}`))
+	if _, panicked := errors.AsType[*PanicError](err); err == nil || panicked || !strings.Contains(err.Error(), "Invocation.Event is a *middy.order") {
 		t.Fatalf("got %v", err)
 	}
 }

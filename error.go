@@ -14,8 +14,10 @@ import (
 )
 
 // A PanicError is a panic of the handler or of a middleware, as the layers
-// outside it see it. If no layer turns it into an answer, it is reported to
-// Lambda as aws-lambda-go reports a panic, and the sandbox is replaced.
+// outside it see it, or of other code of the user that the engine runs: Read and
+// Close of a stream, MarshalJSON, Init, Settle and their like. If no layer turns
+// it into an answer, it is reported to Lambda as aws-lambda-go reports a panic,
+// and the sandbox is replaced.
 type PanicError struct {
 	// Value is what was given to panic.
 	Value any
@@ -68,7 +70,7 @@ func recovered(value any) *PanicError {
 
 func afterGopanic(pcs []uintptr) int {
 	for i, pc := range pcs {
-		if f := runtime.FuncForPC(pc - 1); f != nil && f.Name() == "runtime.gopanic" {
+		if runtime.FuncForPC(pc-1).Name() == "runtime.gopanic" { // nil has no name
 			return i + 1
 		}
 	}

@@ -123,8 +123,11 @@ func (f *Function) assemble(h Handler, mw []Middleware) (misfits []error) {
 	return misfits
 }
 
+// watches reports whether anybody wants to know which layer runs, and how long.
+func (f *Function) watches() bool { return f.timeout != nil || len(f.observers) > 0 }
+
 func (f *Function) chain(h Handler) Handler {
-	watched := f.timeout != nil || len(f.observers) > 0
+	watched := f.watches()
 	if watched {
 		h = f.watch(len(f.layers), h)
 	}

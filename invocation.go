@@ -112,7 +112,7 @@ func (c *invocationContext) Value(key any) any {
 
 // begin begins an invocation. The caller owes it one call of end.
 func (f *Function) begin(ctx context.Context, payload []byte) *invocationContext {
-	c := &invocationContext{Context: ctx, f: f, inv: Invocation{Payload: payload}}
+	c := &invocationContext{Context: ctx, f: f, start: time.Now(), inv: Invocation{Payload: payload}}
 	if len(f.observers) > 0 {
 		c.inv.spans = &spans{observers: f.observers}
 	}
@@ -143,7 +143,7 @@ func (c *invocationContext) run() outcome {
 	case err == nil:
 		out = answer
 	}
-	if ended && (!c.expired() || out.json != nil) {
+	if !c.expired() || out.json != nil {
 		return out
 	}
 	ended = ended && out.discard() != errOverrun
@@ -171,18 +171,21 @@ func (c *invocationContext) answer() (out outcome) {
 // respond encodes the result. It is watched like a layer: outside of it there is
 // only Lambda.
 func (c *invocationContext) respond(result any) (out outcome) {
-	begun, index := time.Now(), len(c.f.layers)+1
+	index, begun := len(c.f.layers)+1, c.start
+	if c.f.watches() {
+		begun = time.Now()
+	}
 	if c.inv.open != nil {
 		c.inv.open.enter(index, begun)
 	}
-	if err := guarded(func() error { out = c.encode(result); return out.err }); err != nil {
-		out = outcome{err: err}
-		if c.inv.spans != nil {
-			w := &watched{Context: c, layer: c.f.layerName(index), index: index, since: begun}
-			c.inv.spans.leave(nil, w, err, false)
-		}
+	err := guarded(func() error { out = c.encode(result); return out.err })
+	if err == nil {
+		return out
 	}
-	return out
+	if c.inv.spans != nil {
+		c.inv.spans.leave(nil, &watched{Context: c, layer: c.f.layerName(index), index: index, since: begun}, err, false)
+	}
+	return outcome{err: err}
 }
 
 // end is the end of an invocation: its response has ended, with err, and what

@@ -177,8 +177,11 @@ func (s *stream) Read(p []byte) (int, error) {
 	if end := s.end.Load(); end != nil {
 		return 0, *end
 	}
+	if s.next == io.EOF {
+		return 0, s.finish(io.EOF, false) // it is whole, however late that is asked for
+	}
 	if s.next != nil || s.c.expired() {
-		return 0, s.finish(s.next)
+		return 0, s.finish(s.next, s.c.expired())
 	}
 	if s.buf == nil {
 		s.buf = make([]byte, 32<<10)
@@ -194,10 +197,10 @@ func (s *stream) Read(p []byte) (int, error) {
 		return err
 	}))
 	if !ended {
-		return 0, s.finish(nil)
+		return 0, s.finish(nil, true)
 	}
 	if len(got) == 0 && err != nil {
-		return 0, s.finish(err)
+		return 0, s.finish(err, s.c.expired())
 	}
 	s.next = err
 	return copy(p, got), nil
@@ -205,15 +208,14 @@ func (s *stream) Read(p []byte) (int, error) {
 
 // Close ends the response, if it has not ended.
 func (s *stream) Close() error {
-	_ = s.finish(errClosed)
+	_ = s.finish(errClosed, s.c.expired())
 	return nil
 }
 
-// finish ends the response once, with io.EOF or with what broke it off, and
-// returns what ended it.
-func (s *stream) finish(err error) error {
+// finish ends the response once, with io.EOF or with what broke it off, such as
+// the early timeout, and returns what ended it.
+func (s *stream) finish(err error, expired bool) error {
 	s.once.Do(func() {
-		expired := s.next != io.EOF && s.c.expired()
 		s.c.cancel()
 		failure := s.discard()
 		if err == io.EOF {
@@ -223,7 +225,8 @@ func (s *stream) finish(err error) error {
 		case expired:
 			err = s.c.late(err, failure != errOverrun)
 		case failure == errOverrun:
-			err = &TimeoutError{After: time.Since(s.c.start), Open: []OpenLayer{{"response", time.Since(s.c.start)}}, Abandoned: true}
+			took := time.Since(s.c.start)
+			err = &TimeoutError{After: took, Open: []OpenLayer{{"response", took}}, Abandoned: true}
 		}
 		end := err
 		if err == nil {

@@ -16,8 +16,9 @@ import (
 // still open. Lambda itself ends a function that is too slow without a stack,
 // with nothing flushed and, in a batch, with nothing acknowledged.
 //
-// It covers the whole chain wherever it stands in the list given to [New]. An
-// invocation without a deadline, as in tests, has no guard.
+// It covers the whole chain wherever it stands in the list given to [New], the
+// encoding of the result, and a stream until it has ended. An invocation without a
+// deadline, as in tests, has no guard.
 //
 // At the deadline less Reserve the context of the whole chain is cancelled, with
 // a [*TimeoutError] as its cause. Layers that heed it have a quarter of the
@@ -25,17 +26,23 @@ import (
 // TimeoutError. If code is still running and the answer is the error, the
 // sandbox is replaced, so that it cannot meet the next event; with a Result of
 // your own it goes on running when the sandbox thaws.
+//
+// A stream that has begun ends with the TimeoutError, also when its reader ends in
+// time: nobody can tell whether it is whole.
 type Timeout struct {
 	// Reserve is the time kept for answering. Default 500 ms; never more than
 	// half of what the invocation has when it begins. Negative: no guard.
 	Reserve time.Duration
 
 	// Result answers in place of the error, for instance with a 503. ctx ends
-	// at Lambda's deadline. Code of the chain may still be running, so it must
+	// a little before Lambda's deadline. It does not answer for a stream that has
+	// begun. Code of the chain may still be running, so it must
 	// not touch what the handler may be writing. Default: the TimeoutError.
 	Result func(ctx context.Context, inv *Invocation, timeout *TimeoutError) (any, error)
 
-	// Logger gets one line, at level error. Default: slog.Default().
+	// Logger gets one line, at level error, and whatever else the engine has to
+	// say about an invocation, always with its request id. Default:
+	// slog.Default().
 	Logger *slog.Logger
 }
 
@@ -53,7 +60,8 @@ type TimeoutError struct {
 	// Reserve is how long before Lambda's deadline it was ended.
 	Reserve time.Duration
 	// Open are the layers that had not returned, the slowest first. The time of
-	// an outer layer includes that of the layers inside it.
+	// an outer layer includes that of the layers inside it. "handler" is the
+	// handler, "response" the encoding or the stream of its result.
 	Open []OpenLayer
 	// Abandoned says that code was still running when the answer was made.
 	Abandoned bool
@@ -94,7 +102,6 @@ type early struct {
 
 // begin puts c under the early timeout.
 func (t *Timeout) begin(c *invocationContext) {
-	c.start = time.Now()
 	reserve, ok := t.reserve(c, c.start)
 	if !ok {
 		return

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type twin struct {
 	mu    sync.Mutex
 	sent  []runtimeapi.WireMessage
 	lines []string
+	cold  atomic.Int32 // sandboxes that began
 }
 
 func buildTwin(t *testing.T) string {
@@ -45,7 +47,12 @@ func startTwin(t *testing.T, bin string, env ...string) *twin {
 		Env:     env,
 		Timeout: 30 * time.Second,
 		Wire:    func(m runtimeapi.WireMessage) { w.mu.Lock(); w.sent = append(w.sent, m); w.mu.Unlock() },
-		Log:     func(l runtimeapi.Line) { w.mu.Lock(); w.lines = append(w.lines, l.Text); w.mu.Unlock() },
+		Events: func(e runtimeapi.Event) {
+			if e.Type == runtimeapi.InitStart {
+				w.cold.Add(1)
+			}
+		},
+		Log: func(l runtimeapi.Line) { w.mu.Lock(); w.lines = append(w.lines, l.Text); w.mu.Unlock() },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +157,7 @@ func withoutOurFrames(body []byte) string {
 func TestTheWireIsAwsLambdaGos(t *testing.T) {
 	bin := buildTwin(t)
 	plain, ours := startTwin(t, bin, "PLAIN=1"), startTwin(t, bin)
-	for _, do := range []string{"success", "null", "error", "words", "panic", "panic with an error", "stream", "mid-stream error", "unknown"} {
+	for _, do := range []string{"success", "null", "error", "words", "panic", "panic with an error", "stream", "mid-stream error", "nil reader", "panic of the encoder", "unknown"} {
 		t.Run(do, func(t *testing.T) {
 			event, _ := json.Marshal(map[string]string{"do": do})
 			want, got := plain.ask(t, string(event)), ours.ask(t, string(event))
@@ -161,6 +168,56 @@ func TestTheWireIsAwsLambdaGos(t *testing.T) {
 				t.Errorf("aws-lambda-go (-) and ours (+):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What aws-lambda-go answers with the end of the process, or not before the
+// deadline, has a name; so it has under lambda.Start. The sandbox is replaced
+// where it must be, and nowhere else.
+func TestWhatTheUsersCodeDoesAfterTheHandlerHasAName(t *testing.T) {
+	bin := buildTwin(t)
+	for rule, env := range map[string]string{"Start": "X=1", "Start without a Timeout": "NO_TIMEOUT=1", "lambda.Start": "UNDER_LAMBDA_START=1"} {
+		w := startTwin(t, bin, env)
+		for _, c := range []struct {
+			do, name string
+			replaced bool
+		}{
+			{"too large", "Function.ResponseSizeTooLarge", false},
+			{"error", "notFound", false},
+			{"panic", "string", true},
+			{"goexit", "GoexitError", true},
+			{"panic of the encoder", "string", true},
+			{"panic of the stream", "notFound", true},
+		} {
+			t.Run(rule+": "+c.do, func(t *testing.T) {
+				w.ask(t, `{"do":"success"}`) // there is a sandbox
+				starts := w.cold.Load()
+				event, _ := json.Marshal(map[string]string{"do": c.do})
+				sent := w.ask(t, string(event))
+				if len(sent) != 1 {
+					t.Fatalf("sent %v", sent)
+				}
+				name := sent[0].Trailer["Lambda-Runtime-Function-Error-Type"]
+				if sent[0].Kind == "error" {
+					var body struct {
+						Type string `json:"errorType"`
+					}
+					if err := json.Unmarshal([]byte(sent[0].Body), &body); err != nil {
+						t.Fatal(err)
+					}
+					name = []string{body.Type}
+				}
+				if !slices.Equal(name, []string{c.name}) {
+					t.Errorf("Lambda gets the name %q, want %q", name, c.name)
+				}
+				if got := w.ask(t, `{"do":"success"}`); len(got) != 1 || got[0].Kind != "response" {
+					t.Errorf("the next event: %v", got)
+				}
+				if replaced := w.cold.Load() > starts; replaced != c.replaced {
+					t.Errorf("the sandbox was replaced: %v, want %v", replaced, c.replaced)
+				}
+			})
+		}
 	}
 }
 

@@ -4,7 +4,8 @@
 // wraps the handler's error, and a state machine's retry policy stops matching;
 // it keeps a variable between invocations, and two of them meet in it on Managed
 // Instances; it starts a goroutine, and the freeze catches that with a signed
-// request in its hands. [Run] is a suite that every middleware, ours or a
+// request in its hands; it ends the context when the handler returns, and a stream
+// breaks off; it waits for a handler that never returns. [Run] is a suite that every middleware, ours or a
 // stranger's, must pass:
 //
 //	func TestConformance(t *testing.T) {
@@ -20,9 +21,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +110,8 @@ var checks = []struct {
 	{"leaves the payload alone", leavesPayload},
 	{"keeps invocations apart", keepsApart},
 	{"leaves no goroutine behind", leavesNothing},
+	{"keeps a stream alive until it is read", keepsStream},
+	{"outlives a handler that never returns", outlivesHandler},
 	{"stays in its allocation budget", staysInBudget},
 }
 
@@ -137,8 +143,8 @@ type (
 
 var errHandler = errors.New("middytest: the handler's error")
 
-func build(newMW func() middy.Middleware, h handler) (*middy.Function, error) {
-	f, err := middy.New(h, newMW())
+func build[R any](h func(context.Context, anyEvent) (R, error), mw ...middy.Middleware) (*middy.Function, error) {
+	f, err := middy.New(h, mw...)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +152,7 @@ func build(newMW func() middy.Middleware, h handler) (*middy.Function, error) {
 }
 
 func assembles(newMW func() middy.Middleware, _ Options) finding {
-	if _, err := build(newMW, func(context.Context, anyEvent) (anyResult, error) { return nil, nil }); err != nil {
+	if _, err := build(func(context.Context, anyEvent) (anyResult, error) { return nil, nil }, newMW()); err != nil {
 		return finding("does not assemble: " + err.Error())
 	}
 	return ""
@@ -154,7 +160,7 @@ func assembles(newMW func() middy.Middleware, _ Options) finding {
 
 // invoke runs one event and closes the function again.
 func invoke(newMW func() middy.Middleware, o Options, h handler) ([]byte, error) {
-	f, err := build(newMW, h)
+	f, err := build(h, newMW())
 	if err != nil {
 		return nil, err
 	}
@@ -201,12 +207,12 @@ func keepsPanic(newMW func() middy.Middleware, o Options) finding {
 type contextKey struct{}
 
 func keepsContext(newMW func() middy.Middleware, o Options) finding {
-	f, err := build(newMW, func(ctx context.Context, _ anyEvent) (anyResult, error) {
+	f, err := build(func(ctx context.Context, _ anyEvent) (anyResult, error) {
 		if ctx.Value(contextKey{}) != "kept" {
 			return nil, errHandler
 		}
 		return nil, nil
-	})
+	}, newMW())
 	if err != nil {
 		return finding(err.Error())
 	}
@@ -218,7 +224,7 @@ func keepsContext(newMW func() middy.Middleware, o Options) finding {
 }
 
 func leavesPayload(newMW func() middy.Middleware, o Options) finding {
-	f, err := build(newMW, func(context.Context, anyEvent) (anyResult, error) { return nil, nil })
+	f, err := build(func(context.Context, anyEvent) (anyResult, error) { return nil, nil }, newMW())
 	if err != nil {
 		return finding(err.Error())
 	}
@@ -233,9 +239,9 @@ func leavesPayload(newMW func() middy.Middleware, o Options) finding {
 
 // keepsApart runs eight invocations at a time, each with a result of its own.
 func keepsApart(newMW func() middy.Middleware, o Options) finding {
-	f, err := build(newMW, func(ctx context.Context, _ anyEvent) (anyResult, error) {
+	f, err := build(func(ctx context.Context, _ anyEvent) (anyResult, error) {
 		return anyResult{"id": ctx.Value(contextKey{}).(string)}, nil
-	})
+	}, newMW())
 	if err != nil {
 		return finding(err.Error())
 	}
@@ -258,16 +264,21 @@ func keepsApart(newMW func() middy.Middleware, o Options) finding {
 	return <-mixed // the zero value when nothing was mixed
 }
 
-// leavesNothing compares the goroutines before and after an invocation. One that
-// is on its way out is given a second.
+// leavesNothing compares the goroutines before and after an invocation.
 func leavesNothing(newMW func() middy.Middleware, o Options) finding {
-	f, err := build(newMW, func(context.Context, anyEvent) (anyResult, error) { return nil, nil })
+	f, err := build(func(context.Context, anyEvent) (anyResult, error) { return nil, nil }, newMW())
 	if err != nil {
 		return finding(err.Error())
 	}
 	defer func() { _ = f.Close(context.Background()) }()
 	before := goroutines()
 	_, _ = f.Invoke(context.Background(), []byte(o.Event))
+	return leftSince(before)
+}
+
+// leftSince names a goroutine that was not there before. One that is on its way
+// out is given a second.
+func leftSince(before map[string]string) finding {
 	for deadline := time.Now().Add(time.Second); ; runtime.Gosched() {
 		var left string
 		for id, stack := range goroutines() {
@@ -282,6 +293,79 @@ func leavesNothing(newMW func() middy.Middleware, o Options) finding {
 			return finding("a goroutine that began in the invocation outlives it, into the freeze:\n" + left)
 		}
 	}
+}
+
+// body is a stream that needs the handler's context, as that of a request to
+// another service does.
+type body struct {
+	ctx  context.Context
+	text string
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n := copy(p, b.text)
+	b.text = b.text[n:]
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// keepsStream lets the handler return a stream. What the middleware began in the
+// invocation lives as long as that, and no longer.
+func keepsStream(newMW func() middy.Middleware, o Options) finding {
+	const text = "streamed"
+	f, err := build(func(ctx context.Context, _ anyEvent) (io.Reader, error) { return &body{ctx, text}, nil }, newMW())
+	if err != nil {
+		return finding("does not assemble around a handler that streams: " + err.Error())
+	}
+	defer func() { _ = f.Close(context.Background()) }()
+	before := goroutines()
+	got, err := f.Invoke(context.Background(), []byte(o.Event))
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return "ended the handler's context before its stream was read"
+	case !o.MayAnswer && (err != nil || string(got) != text):
+		return finding(fmt.Sprintf("the handler's stream arrived as %q, %v; want %q", got, err, text))
+	}
+	return leftSince(before)
+}
+
+// outlivesHandler abandons one invocation, and looks whether the next one is as
+// good as if nothing had happened.
+func outlivesHandler(newMW func() middy.Middleware, o Options) finding {
+	release := make(chan struct{})
+	defer close(release)
+	var calls atomic.Int32
+	h := func(context.Context, anyEvent) (anyResult, error) {
+		if calls.Add(1) == 1 {
+			<-release
+		}
+		return anyResult{"k": "v"}, nil
+	}
+	f, err := build(h, &middy.Timeout{Logger: slog.New(slog.DiscardHandler)}, newMW())
+	if err != nil {
+		return finding(err.Error())
+	}
+	defer func() { _ = f.Close(context.Background()) }()
+	invoke := func(limit time.Duration) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		return f.Invoke(ctx, []byte(o.Event))
+	}
+	_, err = invoke(100 * time.Millisecond)
+	if e, ok := errors.AsType[*middy.TimeoutError](err); !o.MayAnswer && (!ok || !e.Abandoned) {
+		return finding(fmt.Sprintf("an invocation whose handler never returns ended with %v, want a TimeoutError", err))
+	}
+	calls.Store(1) // also if a middleware answered
+	before := goroutines()
+	if got, err := invoke(3 * time.Second); !o.MayAnswer && (err != nil || string(got) != `{"k":"v"}`) {
+		return finding(fmt.Sprintf("after a handler that never returned, the next result arrived as %s, %v", got, err))
+	}
+	return leftSince(before)
 }
 
 func goroutines() map[string]string {
@@ -307,7 +391,7 @@ func staysInBudget(newMW func() middy.Middleware, o Options) finding {
 	if err != nil {
 		return finding(err.Error())
 	}
-	f, err := build(newMW, h)
+	f, err := build(h, newMW())
 	if err != nil {
 		return finding(err.Error())
 	}

@@ -3,8 +3,10 @@ package middytest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gomiddy/middy"
@@ -26,6 +28,28 @@ func TestGoodMiddlewaresPass(t *testing.T) {
 	Run(t, around(pass), Options{})
 	Run(t, func() middy.Middleware { return middy.Hooks{} }, Options{})
 	Run(t, func() middy.Middleware { return &middy.Timeout{} }, Options{})
+	Run(t, func() middy.Middleware { return &joiner{} }, Options{Allocs: -1})
+	Run(t, around(func(context.Context, *middy.Invocation, middy.Handler) (any, error) { return "mine", nil }), Options{MayAnswer: true, Allocs: -1})
+}
+
+// joiner begins something in each invocation and joins it in Settle.
+type joiner struct{ middy.Func }
+
+var running = middy.NewKey[func()]("running")
+
+func (j *joiner) Wrap(next middy.Handler) middy.Handler {
+	return func(ctx context.Context, inv *middy.Invocation) (any, error) {
+		stop, done := make(chan struct{}), make(chan struct{})
+		running.Set(ctx, func() { close(stop); <-done })
+		go func() { defer close(done); <-stop }()
+		return next(ctx, inv)
+	}
+}
+
+func (j *joiner) Settle(ctx context.Context) {
+	if join, ok := running.Get(ctx); ok {
+		join()
+	}
 }
 
 func TestBadMiddlewaresFailOnTheRightCheck(t *testing.T) {
@@ -87,12 +111,53 @@ func TestBadMiddlewaresFailOnTheRightCheck(t *testing.T) {
 			go func() { <-release }()
 			return next(ctx, inv)
 		}), Options{}},
+		{"keeps a stream alive until it is read", "before its stream was read", around(func(ctx context.Context, inv *middy.Invocation, next middy.Handler) (any, error) {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			return next(ctx, inv)
+		}), Options{}},
+		{"keeps a stream alive until it is read", "the handler's stream arrived as", around(func(ctx context.Context, inv *middy.Invocation, next middy.Handler) (any, error) {
+			_, _ = next(ctx, inv)
+			return "mine", nil
+		}), Options{}},
+		{"keeps a stream alive until it is read", "outlives it", around(func(ctx context.Context, inv *middy.Invocation, next middy.Handler) (any, error) {
+			go func() { <-release }()
+			return next(ctx, inv)
+		}), Options{}},
+		{"keeps a stream alive until it is read", "does not assemble", func() middy.Middleware { return nil }, Options{}},
+		{"outlives a handler that never returns", "want a TimeoutError", around(func(_ context.Context, inv *middy.Invocation, next middy.Handler) (any, error) {
+			return "mine", nil
+		}), Options{}},
+		{"outlives a handler that never returns", "the next result arrived as", func() middy.Middleware {
+			// One at a time: the first never gives its turn back.
+			turn := make(chan struct{}, 1)
+			return around(func(ctx context.Context, inv *middy.Invocation, next middy.Handler) (any, error) {
+				select {
+				case turn <- struct{}{}:
+				default:
+					return nil, errors.New("busy")
+				}
+				defer func() { <-turn }()
+				return next(ctx, inv)
+			})()
+		}, Options{}},
+		{"outlives a handler that never returns", "outlives it", func() middy.Middleware {
+			// A counter that assumes that every handler returns, and joins only then.
+			var inside atomic.Int32
+			return around(func(ctx context.Context, inv *middy.Invocation, next middy.Handler) (any, error) {
+				if inside.Add(1) > 1 {
+					go func() { <-release }()
+				}
+				defer inside.Add(-1)
+				return next(ctx, inv)
+			})()
+		}, Options{}},
 		{"stays in its allocation budget", "its budget is 0", around(func(ctx context.Context, inv *middy.Invocation, next middy.Handler) (any, error) {
 			kept = new([64]byte)
 			return next(ctx, inv)
 		}), Options{}},
 	} {
-		t.Run(c.check, func(t *testing.T) {
+		t.Run(c.check+": "+c.want, func(t *testing.T) {
 			for _, check := range checks {
 				if check.name != c.check {
 					continue

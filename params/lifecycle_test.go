@@ -50,7 +50,9 @@ func TestAFetchThatHasNotLeftYetIsUnderWay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFake("a", "one")
 				f.setLatency(time.Hour)
-				s := New(plain())
+				cfg := plain()
+				cfg.JoinBudget = -1
+				s := New(cfg)
 				v := String(s, f.ref("a"))
 				_ = s.begin(t.Context())
 				f1, _ := v.entry.takeOff()
@@ -163,6 +165,39 @@ func TestAnInvocationWhoseHandlerWasGivenUpHasEnded(t *testing.T) {
 	})
 }
 
+// A layer that was given up may reach the Store when its invocation has ended.
+func TestAnInvocationThatHasEndedDoesNotBeginAgain(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "orders")
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v := String(s, f.ref("a").Required())
+		hang := make(chan struct{})
+		fn, err := middy.New(func(ctx context.Context, _ any) (string, error) { return v.Get(ctx), nil },
+			&middy.Timeout{Result: func(context.Context, *middy.Invocation, *middy.TimeoutError) (any, error) { return "503", nil }},
+			middy.Func(func(next middy.Handler) middy.Handler {
+				return func(ctx context.Context, inv *middy.Invocation) (any, error) {
+					<-hang
+					return next(ctx, inv)
+				}
+			}), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fn.Init(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, out, err := call(fn, "null"); out != `"503"` || err != nil {
+			t.Fatalf("the early timeout answered %s, %v", out, err)
+		}
+		close(hang)
+		synctest.Wait()
+		if s.active != 0 || s.epoch.Load() != idle {
+			t.Errorf("%d invocations go on", s.active)
+		}
+	})
+}
+
 // A layer outside the Store may not reach it, or call it twice.
 func TestSettleIsPairedWithTheInvocationAndNotWithWrap(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "orders")
@@ -213,23 +248,35 @@ func TestSettleIsPairedWithTheInvocationAndNotWithWrap(t *testing.T) {
 	}
 }
 
-// A streamed response ends when its reader does.
+// A streamed response ends when its reader does: a refresh that begins while it is
+// read is joined and cancelled there.
 func TestSettleEndsWhatAStreamHasBegun(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "orders")
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("a", "one")
 		s := New(plain())
-		v := String(s, f.ref("a"))
+		v := String(s, f.ref("a").TTL(-1))
 		fn, err := middy.New(func(ctx context.Context, _ any) (io.Reader, error) {
-			return readerFunc(func(p []byte) (int, error) { return copy(p, v.Get(ctx)), io.EOF }), nil
+			f.setLatency(time.Hour)
+			return readerFunc(func(p []byte) (int, error) {
+				if s.active != 1 {
+					t.Errorf("%d invocations while the response streams", s.active)
+				}
+				v.Suspect()
+				reading, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+				defer cancel()
+				_, _ = v.Lookup(reading)
+				return copy(p, "x"), io.EOF
+			}), nil
 		}, s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out, err := fn.Invoke(t.Context(), []byte("null")); string(out) != "one" || err != nil {
+		_ = v.Get(t.Context())
+		if out, err := fn.Invoke(t.Context(), []byte("null")); string(out) != "x" || err != nil {
 			t.Errorf("%s, %v", out, err)
 		}
-		if f.busy() != 0 || s.active != 0 {
+		if f.busy() != 0 || s.active != 0 || s.epoch.Load() != idle {
 			t.Errorf("%d requests, %d invocations after the end of the stream", f.busy(), s.active)
 		}
 	})

@@ -155,7 +155,7 @@ func (m *model) checkServed(got string, age time.Duration, answers int) string {
 func TestMissingIsTreatedAsAValue(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
-		steps := rapid.SliceOfN(rapid.IntRange(0, 7), 5, 60).Draw(rt, "steps")
+		steps := rapid.SliceOfN(rapid.IntRange(0, 8), 5, 60).Draw(rt, "steps")
 		waits := rapid.SliceOfN(rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, time.Minute, 4 * time.Minute,
 			5 * time.Minute, time.Hour, 25 * time.Hour}), 60, 60).Draw(rt, "waits")
 		kinds := rapid.SliceOfN(rapid.SampledFrom([]Kind{Unavailable, Throttled, Denied, Undecryptable}), 60, 60).Draw(rt, "kinds")
@@ -188,6 +188,8 @@ func transcript(t *testing.T, f *fake, seed uint64, steps []int, waits []time.Du
 			f.failWith("*", kind(kinds[i]))
 		case 3:
 			f.failWith("*", nil)
+		case 4:
+			f.setLatency([]time.Duration{0, 10 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second, time.Hour}[i%5])
 		default:
 			got, err := read(t, s, v)
 			synctest.Wait()

@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -41,6 +43,16 @@ func handle(_ context.Context, e event) (any, error) {
 		panic("boom")
 	case "panic with an error":
 		panic(fmt.Errorf("wrapped: %w", notFound{}))
+	case "nil reader":
+		return (*bytes.Buffer)(nil), nil
+	case "panic of the encoder":
+		return marshaler{}, nil
+	case "panic of the stream":
+		return io.MultiReader(strings.NewReader("begun"), panicking{}), nil
+	case "goexit":
+		runtime.Goexit()
+	case "too large":
+		return strings.Repeat("x", 7<<20), nil
 	case "stream":
 		return strings.NewReader(strings.Repeat("chunk ", 10000)), nil
 	case "mid-stream error":
@@ -53,6 +65,14 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, notFound{} }
 
+type panicking struct{}
+
+func (panicking) Read([]byte) (int, error) { panic(notFound{}) }
+
+type marshaler struct{}
+
+func (marshaler) MarshalJSON() ([]byte, error) { panic("boom") }
+
 func main() {
 	if os.Getenv("PLAIN") != "" {
 		lambda.Start(handle)
@@ -63,6 +83,16 @@ func main() {
 	})
 	if os.Getenv("MISFIT") != "" {
 		middy.Start(handle, pass, nil)
+	}
+	if os.Getenv("UNDER_LAMBDA_START") != "" {
+		f, err := middy.New(handle, &middy.Timeout{}, pass, middy.Hooks{})
+		if err != nil {
+			panic(err)
+		}
+		lambda.Start(f)
+	}
+	if os.Getenv("NO_TIMEOUT") != "" {
+		middy.Start(handle, pass)
 	}
 	middy.Start(handle, &middy.Timeout{}, pass, middy.Hooks{})
 }
