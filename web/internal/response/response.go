@@ -31,6 +31,12 @@ func CloseNotify(w http.ResponseWriter) <-chan bool {
 	}
 }
 
+// EndsHandler reports whether a status may end a handler in place of its result: one of
+// an error, or a redirect that is registered.
+func EndsHandler(status int) bool {
+	return status >= 400 && status <= 599 || status >= 300 && status < 400 && http.StatusText(status) != ""
+}
+
 // Track returns a writer for which [Begun] knows whether the response has begun: w
 // itself when it knows.
 func Track(w http.ResponseWriter) http.ResponseWriter {
