@@ -126,8 +126,8 @@ func (w *onHeader) FlushError() error {
 
 func (w *onHeader) Flush() { _ = w.FlushError() }
 
-// Hijack is for [http.ResponseController]. Who has taken the connection over needs
-// no header.
+// Hijack implements [http.Hijacker]. Who has taken the connection over needs no
+// header.
 func (w *onHeader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	w.begun = w.begun || err == nil
@@ -217,6 +217,13 @@ func (b *Buffer) Flush() { _ = b.FlushError() }
 
 // CloseNotify implements the deprecated [http.CloseNotifier].
 func (b *Buffer) CloseNotify() <-chan bool { return CloseNotify(b.w) }
+
+// Hijack implements [http.Hijacker]: from then on the response is the caller's.
+func (b *Buffer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(b.w).Hijack()
+	b.through = b.through || err == nil
+	return conn, rw, err
+}
 
 // Begun is for the function of that name.
 func (b *Buffer) Begun() bool { return b.status != 0 }
