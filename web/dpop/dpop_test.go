@@ -29,6 +29,7 @@ import (
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/jwtauth"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
+	"github.com/gomiddy/middy/web/pasetoauth"
 )
 
 // The examples of RFC 9449: section 5, figure 4, and section 7.1, figure 13, with the
@@ -550,6 +551,9 @@ func TestItStandsInsideWhatVerifiesTheToken(t *testing.T) {
 		}
 	}
 }
+
+// Both verifiers give their claims out in the same way.
+var _ = []Config{{Claims: jwtauth.Claims}, {Claims: pasetoauth.Claims}}
 
 func TestValidate(t *testing.T) {
 	for _, c := range []struct {
