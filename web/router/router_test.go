@@ -247,7 +247,11 @@ func TestPatternsThatAreNone(t *testing.T) {
 
 // refusal is what f panics with.
 func refusal(f func()) (text string) {
-	defer func() { text = fmt.Sprint(recover()) }()
+	defer func() {
+		if value := recover(); value != nil {
+			text = fmt.Sprint(value)
+		}
+	}()
 	f()
 	return ""
 }
