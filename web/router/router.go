@@ -83,7 +83,7 @@ type Config struct {
 
 // Validate reports a BasePath that is none.
 func (c Config) Validate() error {
-	if c.BasePath == "" || c.BasePath == "/" {
+	if c.BasePath == "" {
 		return nil
 	}
 	return checkPrefix("BasePath", c.BasePath)

@@ -231,6 +231,7 @@ func TestPatternsThatAreNone(t *testing.T) {
 		"/{proxy+}.json":   `router: "/{proxy+}.json": {proxy+} takes the rest of the path, also .json`,
 		"/a//b":            `router: "/a//b": an empty segment`,
 		"/a/../b":          `router: "/a/../b": a segment .. matches nothing`,
+		"/a/.":             `router: "/a/.": a segment . matches nothing`,
 	} {
 		if got := refusal(func() { New(Config{}).HandleFunc(pattern, tag("")) }); got != want {
 			t.Errorf("%q: got %s\nwant %s", pattern, got, want)
@@ -246,7 +247,11 @@ func TestPatternsThatAreNone(t *testing.T) {
 
 // refusal is what f panics with.
 func refusal(f func()) (text string) {
-	defer func() { text = fmt.Sprint(recover()) }()
+	defer func() {
+		if value := recover(); value != nil {
+			text = fmt.Sprint(value)
+		}
+	}()
 	f()
 	return ""
 }

@@ -80,8 +80,8 @@ func TestAsServeMux(t *testing.T) {
 			h := func(_ http.ResponseWriter, r *http.Request) {
 				found = pattern + " " + r.PathValue("w0") + " " + r.PathValue("rest")
 			}
-			ours := refusal(func() { rt.HandleFunc("GET "+pattern, h) }) != "<nil>"
-			theirs := refusal(func() { mux.HandleFunc("GET "+pattern, h) }) != "<nil>"
+			ours := refusal(func() { rt.HandleFunc("GET "+pattern, h) }) != ""
+			theirs := refusal(func() { mux.HandleFunc("GET "+pattern, h) }) != ""
 			if ours != theirs {
 				t.Fatalf("%s: refused %v, ServeMux %v, beside %v", pattern, ours, theirs, rt.table.routes)
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the schema forbids never reaches a struct that encoding/json fills from the
@@ -146,5 +147,92 @@ func TestNumbersAreJudgedAsTheHandlerHasThem(t *testing.T) {
 		if f, err := s.Validate(value(t, c.number)); (len(f) == 0) != c.ok || err != nil {
 			t.Errorf("%s, %s: got %v, %v; want valid: %v", c.schema, c.number, f, err, c.ok)
 		}
+	}
+}
+
+// What comes several times is judged as often as it is read.
+func TestARepeatedParameterDoesNotSlipPast(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule, schema, query string
+		wrong               string // "": valid
+	}{
+		{"once", `{"properties":{"q":{"pattern":"^a$"}}}`, "q=a", ""},
+		{"a pattern is silent about a list", `{"properties":{"q":{"pattern":"^a$"}}}`, "q=b&q=a", "must be given once"},
+		{"so is a format behind a $ref", `{"properties":{"q":{"$ref":"#/$defs/d"}},"$defs":{"d":{"allOf":[{"format":"date"}]}}}`, "q=b&q=a", "must be given once"},
+		{"and a length in one of several", `{"properties":{"q":{"anyOf":[{"maxLength":1},{"const":"ab"}]}}}`, "q=abc&q=a", "must be given once"},
+		{"and a maximum", `{"properties":{"q":{"maximum":5}}}`, "q=9&q=1", "must be given once"},
+		{"a type has said it already", `{"properties":{"q":{"type":"string","pattern":"^a$"}}}`, "q=b&q=a", "must be string"},
+		{"a list may be allowed", `{"properties":{"q":{"type":["array","string"],"pattern":"^a$"}}}`, "q=b&q=a", ""},
+		{"and is meant by its keywords", `{"properties":{"q":{"pattern":"^a$","items":{"pattern":"^a$"}}}}`, "q=b&q=a", "must match pattern"},
+		{"of which nothing is said", `{"properties":{"q":{}}}`, "q=b&q=a", ""},
+		{"that the schema does not know", `{"properties":{"q":{"pattern":"a"}}}`, "z=b&z=a", ""},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			New(Config{Query: []byte(c.schema)})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequest("GET", "/?"+c.query, nil))
+			if (w.Code == 200) != (c.wrong == "") || !strings.Contains(w.Body.String(), c.wrong) || strings.Count(w.Body.String(), `"parameter":"q"`) > 2 {
+				t.Errorf("got %d %s, want %q", w.Code, w.Body, c.wrong)
+			}
+		})
+	}
+}
+
+// A header is read wherever the schema speaks of it.
+func TestEveryHeaderThatASchemaNamesIsRead(t *testing.T) {
+	t.Parallel()
+	for rule, schema := range map[string]string{
+		"in if":                `{"if":{"required":["X-Role"],"properties":{"X-Role":{"const":"admin"}}},"then":{"required":["X-Token"]}}`,
+		"in not":               `{"not":{"required":["X-Role"]}}`,
+		"in then":              `{"if":true,"then":{"properties":{"X-Role":false}}}`,
+		"in else":              `{"if":false,"else":{"properties":{"X-Role":false}}}`,
+		"in dependentRequired": `{"dependentRequired":{"X-Role":["X-Token"]}}`,
+		"in dependentSchemas":  `{"dependentSchemas":{"X-Role":false}}`,
+		"in anyOf":             `{"anyOf":[{"not":{"required":["X-Role"]}}]}`,
+		"in oneOf":             `{"oneOf":[{"properties":{"X-Role":false}}]}`,
+		"behind a $ref":        `{"$ref":"#/$defs/a","$defs":{"a":{"properties":{"X-Role":false}}}}`,
+		"behind a $dynamicRef": `{"$dynamicRef":"#/$defs/a","$defs":{"a":{"properties":{"X-Role":false}}}}`,
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("X-Role", "admin")
+		w := httptest.NewRecorder()
+		New(Config{Header: []byte(schema)})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+		if w.Code != 400 {
+			t.Errorf("%s: got %d, want 400", rule, w.Code)
+		}
+	}
+}
+
+// What a client chooses costs no more than its length: names that are nearly those of
+// the schema, in every spelling, and numbers that an enum has not.
+func TestHostileNamesAndNumbersAreBounded(t *testing.T) {
+	t.Parallel()
+	var objects, numbers, allOf []string
+	for i := range 20_000 {
+		name := []byte("abcdefghijklmno")
+		for bit := range name {
+			if i>>bit&1 == 1 {
+				name[bit] -= 'a' - 'A'
+			}
+		}
+		objects = append(objects, `{"`+string(name)+`":1}`)
+	}
+	for i := range 1000 {
+		numbers = append(numbers, fmt.Sprint(i))
+		if i < 30 {
+			allOf = append(allOf, `{"properties":{"abcdefghijklmno":{}}}`)
+		}
+	}
+	for rule, c := range map[string]struct{ schema, body string }{
+		"spellings": {`{"items":{"allOf":[` + strings.Join(allOf, ",") + `]}}`, "[" + strings.Join(objects, ",") + "]"},
+		"an enum":   {`{"items":{"enum":[` + strings.Join(numbers, ",") + `]}}`, "[" + strings.Repeat("1000,", 100_000) + "1000]"},
+	} {
+		w := httptest.NewRecorder()
+		start := time.Now()
+		New(Config{Body: []byte(c.schema)})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, post("/", "application/json", c.body))
+		if w.Code < 400 || w.Body.Len() > 20_000 {
+			t.Errorf("%s: got %d with %d bytes", rule, w.Code, w.Body.Len())
+		}
+		t.Logf("%s: %d bytes took %v", rule, len(c.body), time.Since(start))
 	}
 }

@@ -66,10 +66,10 @@ type evaluation struct {
 	limit    int
 	out      []found
 	budget   int // of steps
-	// spelling collects names that differ only in case from those that a schema knows
-	// for their object. It is for the body of a request: JSON itself knows no case
-	// folding, encoding/json does.
-	spelling bool
+	// suspects are names in the body of a request that differ only in case from those
+	// that the schema knows somewhere, by their fold, and misspelt those that do so where
+	// it knows them: JSON itself knows no case folding, encoding/json does.
+	suspects map[string]string
 	misspelt []web.FieldError
 
 	steps     int
@@ -462,7 +462,7 @@ func (e *evaluation) object(n *node, v map[string]any, p *place) {
 			e.add(n, p, "required", map[string]any{"missingProperty": name}, fmt.Sprintf("must have required property '%s'", name))
 		}
 	}
-	if e.spelling && !n.closed {
+	if len(e.suspects) > 0 && !n.closed {
 		e.spell(n, v, p)
 	}
 	if n.names != nil || n.closed || n.extra != nil || n.patterns != nil {
@@ -479,11 +479,23 @@ func (e *evaluation) object(n *node, v map[string]any, p *place) {
 	e.dependent(n, v, p)
 }
 
-// spell looks for names that a decoder in Go takes for others.
+// suspect looks whether a decoder in Go may take a name for another one.
+func (e *evaluation) suspect(s *Schema, name string) {
+	fold := jsontoken.Fold(name)
+	if known, ok := s.spelt[fold]; ok && !slices.Contains(known, name) {
+		if e.suspects == nil {
+			e.suspects = map[string]string{}
+		}
+		e.suspects[name] = fold
+	}
+}
+
+// spell finds the suspects among the names of an object that n has names for.
 func (e *evaluation) spell(n *node, v map[string]any, p *place) {
-	for _, name := range slices.Sorted(maps.Keys(v)) {
-		known, folds := n.spelt[jsontoken.Fold(name)]
-		if !folds || slices.Contains(known, name) || n.knows(name) || len(e.misspelt) >= e.limit {
+	for name := range v {
+		fold, suspect := e.suspects[name]
+		known := n.spelt[fold]
+		if !suspect || len(known) == 0 || n.knows(name) || len(e.misspelt) >= e.limit {
 			continue
 		}
 		e.misspelt = append(e.misspelt, web.FieldError{Pointer: pointerTo(p.in(name).String()), Detail: fmt.Sprintf("must be written %q", known[0])})

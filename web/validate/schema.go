@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"regexp"
 	"slices"
@@ -31,6 +32,9 @@ type Options struct {
 type Schema struct {
 	compiled *jsonschema.Schema
 	root     *node
+	spelt    map[string][]string // of all nodes
+	known    []string            // names of parameters, see names
+	single   []string            // and of those that are no lists, see scalars
 	options  Options
 	beyond   bool // has keywords that only jsonschema judges
 }
@@ -73,7 +77,15 @@ func Compile(schema []byte, o Options) (*Schema, error) {
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
 	}
-	return &Schema{compiled: compiled, root: root, options: o, beyond: b.beyond}, nil
+	all := map[string][]string{}
+	for _, n := range b.nodes {
+		for fold, names := range n.spelt {
+			all[fold] = append(all[fold], names...)
+		}
+	}
+	s := &Schema{compiled: compiled, root: root, spelt: all, options: o, beyond: b.beyond}
+	s.known, s.single = s.names(), s.scalars()
+	return s, nil
 }
 
 func compileOnce(doc any) (*jsonschema.Schema, error) {
@@ -249,6 +261,29 @@ func (b *builder) members(n *node, at *ordered) {
 	}
 	for _, name := range names(at, "dependentSchemas", n.DependentSchemas) {
 		n.depends = append(n.depends, member{name: name, node: b.node(n.DependentSchemas[name])})
+	}
+}
+
+// inPlace are n and the schemas that judge the same value, at whatever depth.
+func (n *node) inPlace() iter.Seq[*node] {
+	return func(yield func(*node) bool) {
+		seen := map[*node]bool{nil: true}
+		var walk func(n *node) bool
+		walk = func(n *node) bool {
+			if seen[n] {
+				return true
+			}
+			seen[n] = true
+			if !yield(n) {
+				return false
+			}
+			inner := slices.Concat(n.allOf, n.anyOf, n.oneOf, []*node{n.ref, n.dynamic, n.not, n.if_, n.then, n.else_})
+			for _, m := range n.depends {
+				inner = append(inner, m.node)
+			}
+			return !slices.ContainsFunc(inner, func(n *node) bool { return !walk(n) })
+		}
+		walk(n)
 	}
 }
 

@@ -21,7 +21,7 @@ func compile(t testing.TB, schema string) *Schema {
 
 func value(t testing.TB, text string) any {
 	t.Helper()
-	v, err := decode([]byte(text), 1000, false)
+	v, err := decode([]byte(text), 1000, nil)
 	if err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
@@ -381,7 +381,7 @@ func FuzzAgreement(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		v, err := decode(text, 64, false)
+		v, err := decode(text, 64, nil)
 		if err != nil {
 			return
 		}
@@ -409,7 +409,7 @@ func FuzzCoerce(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		v, err := decode(text, 64, false)
+		v, err := decode(text, 64, nil)
 		if err != nil {
 			return
 		}
@@ -441,7 +441,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if v, err := decode(text, 64, false); err == nil {
+		if v, err := decode(text, 64, nil); err == nil {
 			_, _ = s.Validate(v)
 			_, _, _ = s.Coerce(v)
 		}

@@ -29,7 +29,13 @@
 // refused with 422 when a name comes twice in one object, also in another case, and
 // when a name that the schema does not know differs only in case from one that it
 // knows there. What patternProperties and propertyNames say of a name they say of its
-// case too: close such objects with additionalProperties.
+// case too: close such objects with additionalProperties. And a keyword judges only
+// values of its type: beside minimum stands a type, or a null passes, which leaves a
+// number in Go at 0.
+//
+// A parameter that comes several times is an array; where its schema speaks of text or
+// numbers and not of arrays, it is refused. Read parameters from [FromContext] or
+// r.URL.Query: r.FormValue prefers a form in the body, which no schema has seen.
 //
 // A body with a Content-Encoding is answered with 415. Nothing in this module undoes
 // one: no browser sends it, and a small body that unpacks to a large one is an attack.
@@ -68,8 +74,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -91,11 +97,11 @@ type Config struct {
 	// Query is for an object of the query's parameters. One that comes several times
 	// is an array.
 	Query []byte
-	// Path is for an object of the path's parameters, which are those that the
-	// schema names in properties or required.
+	// Path is for an object of the path's parameters, which are those that the schema
+	// names, as with Header.
 	Path []byte
-	// Header is for an object of the headers, those that the schema names in
-	// properties or required, by the names that it gives them.
+	// Header is for an object of the headers, those that the schema names, in properties,
+	// required or dependencies, anywhere in it, by the names that it gives them.
 	Header []byte
 	// Response is for the body of a response below 300, which must be JSON. One that
 	// does not match is a 500. Responses to HEAD and without a body are not
@@ -224,7 +230,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 
 func (v *validator) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	r = r.WithContext(r.Context()) // a copy: the query and the body of the original stay
-	in, err := v.request(r)
+	in, err := v.request(w, r)
 	if err != nil {
 		web.WriteError(w, r, err)
 		return
@@ -264,7 +270,7 @@ func (v *validator) answer(h http.Header, status int, body []byte) error {
 	if contentType := header.ContentType(h); !isJSON(contentType) {
 		return fmt.Errorf("validate: the response's type is %q, and its schema is for JSON", contentType)
 	}
-	value, err := decode(body, v.response.options.MaxDepth, false)
+	value, err := decode(body, v.response.options.MaxDepth, nil)
 	if err != nil {
 		return err
 	}
@@ -279,7 +285,7 @@ func (v *validator) answer(h http.Header, status int, body []byte) error {
 }
 
 // request judges all parts of a request. The error is a *web.Error.
-func (v *validator) request(r *http.Request) (*Input, error) {
+func (v *validator) request(w http.ResponseWriter, r *http.Request) (*Input, error) {
 	in := &Input{}
 	refused := &Error{Part: "request"}
 	var fields []web.FieldError
@@ -289,9 +295,9 @@ func (v *validator) request(r *http.Request) (*Input, error) {
 		read   func() (map[string]any, error)
 		into   *map[string]any
 	}{
-		{"path", v.path, func() (map[string]any, error) { return pathOf(r, v.path.names()), nil }, &in.Path},
+		{"path", v.path, func() (map[string]any, error) { return pathOf(r, v.path.known), nil }, &in.Path},
 		{"query", v.query, func() (map[string]any, error) { return queryOf(r) }, &in.Query},
-		{"header", v.header, func() (map[string]any, error) { return headerOf(r, v.header.names()), nil }, &in.Header},
+		{"header", v.header, func() (map[string]any, error) { return headerOf(r, v.header.known), nil }, &in.Header},
 	} {
 		if part.schema == nil {
 			continue
@@ -309,9 +315,10 @@ func (v *validator) request(r *http.Request) (*Input, error) {
 		for _, f := range findings {
 			fields = append(fields, v.parameter(r, f, part.name))
 		}
+		fields = append(fields, repeated(object, part.schema.single, findings, part.name)...)
 	}
 	if v.body != nil {
-		findings, err := v.judgeBody(r, in)
+		findings, err := v.judgeBody(w, r, in)
 		if err != nil {
 			return nil, err
 		}
@@ -327,34 +334,35 @@ func (v *validator) request(r *http.Request) (*Input, error) {
 }
 
 // judgeBody reads the body, and leaves it for the handler to read.
-func (v *validator) judgeBody(r *http.Request, in *Input) ([]Finding, error) {
+func (v *validator) judgeBody(w http.ResponseWriter, r *http.Request, in *Input) ([]Finding, error) {
 	if contentType := header.ContentType(r.Header); !isJSON(contentType) {
 		return nil, content.Unsupported(contentType, "application/json")
 	}
 	if err := content.Encoded(r.Header); err != nil {
 		return nil, err
 	}
-	text, err := readAll(r, v.cfg.MaxBodyBytes)
+	text, err := content.Read(w, r, v.cfg.MaxBodyBytes)
 	if err != nil {
 		return nil, err
 	}
-	value, err := decode(text, v.body.options.MaxDepth, true)
+	e := v.body.evaluation(v.cfg.Coerce)
+	value, err := decode(text, v.body.options.MaxDepth, func(name string) { e.suspect(v.body, name) })
 	if bound, ok := errors.AsType[*BoundError](err); ok {
 		return nil, tooMuch(bound)
 	}
-	if e, ok := errors.AsType[*jsontoken.Error](err); ok && e.Reason == jsontoken.Duplicate {
-		return nil, &web.Error{Status: http.StatusUnprocessableEntity, Detail: "The body is ambiguous: " + e.Error() + ".", Err: err}
+	if twice, ok := errors.AsType[*jsontoken.Error](err); ok && twice.Reason == jsontoken.Duplicate {
+		return nil, &web.Error{Status: http.StatusUnprocessableEntity, Detail: "The body is ambiguous: " + twice.Error() + ".", Err: err}
 	}
 	if err != nil {
 		return nil, &web.Error{Status: http.StatusUnprocessableEntity, Detail: "The body is not valid JSON.", Err: err}
 	}
-	e := v.body.evaluation(v.cfg.Coerce)
-	e.spelling = true
 	coerced, findings, err := v.body.judge(e, value, "")
 	if err != nil {
 		return nil, tooMuch(err)
 	}
 	if len(e.misspelt) > 0 {
+		slices.SortFunc(e.misspelt, func(a, b web.FieldError) int { return strings.Compare(a.Pointer, b.Pointer) })
+		e.misspelt = slices.Compact(e.misspelt)
 		return nil, &web.Error{Status: http.StatusUnprocessableEntity, Detail: "The body is ambiguous: names differ only in case from those of its schema.", Fields: e.misspelt}
 	}
 	in.Body = coerced
@@ -363,28 +371,8 @@ func (v *validator) judgeBody(r *http.Request, in *Input) ([]Finding, error) {
 			return nil, err
 		}
 	}
-	r.Body = io.NopCloser(bytes.NewReader(text))
-	r.ContentLength = int64(len(text))
+	content.Replace(r, text)
 	return findings, nil
-}
-
-func readAll(r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := &web.Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body may have %d bytes.", limit)}
-	if r.ContentLength > limit {
-		return nil, tooLarge
-	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if e, ok := errors.AsType[*http.MaxBytesError](err); ok || int64(len(text)) > limit {
-		tooLarge.Err = err
-		if ok {
-			tooLarge.Detail = fmt.Sprintf("The body may have %d bytes.", e.Limit)
-		}
-		return nil, tooLarge
-	}
-	if err != nil {
-		return nil, &web.Error{Status: http.StatusBadRequest, Detail: "The body could not be read.", Err: err}
-	}
-	return text, nil
 }
 
 func tooMuch(err error) error {
@@ -402,10 +390,10 @@ func isJSON(contentType string) bool {
 }
 
 // decode decodes one JSON value. Its depth is counted before anything is made of
-// it. unique refuses names that come twice in one object.
-func decode(text []byte, depth int, unique bool) (any, error) {
+// it. With saw, which hears of every name, names must not come twice in one object.
+func decode(text []byte, depth int, saw func(name string)) (any, error) {
 	s := jsontoken.New(text, depth)
-	s.Unique = unique
+	s.Unique = saw != nil
 	for {
 		tok, err := s.Next()
 		if e, ok := errors.AsType[*jsontoken.Error](err); ok && e.Reason == jsontoken.Depth {
@@ -417,6 +405,9 @@ func decode(text []byte, depth int, unique bool) (any, error) {
 		if tok.Kind == jsontoken.EOF {
 			break
 		}
+		if tok.Kind == jsontoken.Key && saw != nil {
+			saw(jsontoken.Unquote(text[tok.Start:tok.End]))
+		}
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -425,28 +416,44 @@ func decode(text []byte, depth int, unique bool) (any, error) {
 	return v, err
 }
 
-// names are the parameters that a schema names.
+// names are the parameters that a schema names, anywhere in what it says of them.
 func (s *Schema) names() []string {
 	var names []string
-	seen := map[*node]bool{}
-	var walk func(n *node)
-	walk = func(n *node) {
-		if n == nil || seen[n] {
-			return
-		}
-		seen[n] = true
-		for _, m := range n.props {
-			names = append(names, m.name)
-		}
-		names = append(names, n.Required...)
-		walk(n.ref)
-		for _, sub := range slices.Concat(n.allOf, n.anyOf, n.oneOf) {
-			walk(sub)
-		}
+	for n := range s.root.inPlace() {
+		names = append(names, slices.Concat(slices.Collect(maps.Values(n.spelt))...)...)
 	}
-	walk(s.root)
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// scalars are the parameters of which the schema says something, and nothing of a
+// list: pattern, format, minimum and the like are silent about one.
+func (s *Schema) scalars() []string {
+	judged, list := map[string]bool{}, map[string]bool{}
+	for n := range s.root.inPlace() {
+		for _, m := range n.props {
+			for inner := range m.node.inPlace() {
+				judged[m.name] = judged[m.name] || inner.ruled["string"] || inner.ruled["number"]
+				list[m.name] = list[m.name] || inner.ruled["array"] || slices.Contains(inner.types, "array")
+			}
+		}
+	}
+	maps.DeleteFunc(judged, func(name string, is bool) bool { return !is || list[name] })
+	return slices.Sorted(maps.Keys(judged))
+}
+
+// repeated finds parameters that came several times and slipped past their schema so:
+// the handler reads the first one.
+func repeated(object map[string]any, scalars []string, findings []Finding, in string) []web.FieldError {
+	var fields []web.FieldError
+	for _, name := range scalars {
+		at := (&place{root: in}).in(name).String()
+		_, several := object[name].([]any)
+		if several && !slices.ContainsFunc(findings, func(f Finding) bool { return f.InstancePath == at }) {
+			fields = append(fields, web.FieldError{Parameter: name, In: in, Detail: "must be given once"})
+		}
+	}
+	return fields
 }
 
 func pathOf(r *http.Request, names []string) map[string]any {

@@ -135,11 +135,15 @@ func clone(v any) any {
 	return v
 }
 
+// spelledOnce tells whether a number has one spelling: an enum may be long, and so may a
+// list of numbers.
+func spelledOnce(n json.Number) bool { return n != "-0" && !strings.ContainsAny(n.String(), ".eE") }
+
 func equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
 		n, ok := b.(json.Number)
-		return ok && (a == n || rat(a).Cmp(rat(n)) == 0)
+		return ok && (a == n || !(spelledOnce(a) && spelledOnce(n)) && rat(a).Cmp(rat(n)) == 0)
 	case []any:
 		list, ok := b.([]any)
 		return ok && slices.EqualFunc(a, list, equal)
