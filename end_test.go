@@ -158,6 +158,7 @@ func TestAStreamThatIsWholeIsSoHoweverLateItIsAsked(t *testing.T) {
 	slow := func(t *testing.T, last error) error {
 		reads := 0
 		defer func() {
+			synctest.Wait()
 			if reads != 1 {
 				t.Errorf("read %d times, want nothing after the timeout", reads)
 			}
