@@ -156,8 +156,15 @@ func TestAStreamThatCloseEndsIsNotAbandoned(t *testing.T) {
 
 func TestAStreamThatIsWholeIsSoHoweverLateItIsAsked(t *testing.T) {
 	slow := func(t *testing.T, last error) error {
+		reads := 0
+		defer func() {
+			synctest.Wait()
+			if reads != 1 {
+				t.Errorf("read %d times, want nothing after the timeout", reads)
+			}
+		}()
 		h := func(context.Context, order) (io.Reader, error) {
-			return &read{read: func(p []byte) (int, error) { return copy(p, "all"), last }}, nil
+			return &read{read: func(p []byte) (int, error) { reads++; return copy(p, "all"), last }}, nil
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -185,6 +192,60 @@ func TestAStreamThatIsWholeIsSoHoweverLateItIsAsked(t *testing.T) {
 		}
 	})
 }
+
+func TestAReadOfNothingIsNotTheEnd(t *testing.T) {
+	n := 0
+	h := func(context.Context, order) (io.Reader, error) {
+		return &read{read: func(p []byte) (int, error) {
+			if n++; n == 1 {
+				return 0, nil
+			}
+			return copy(p, "x"), io.EOF
+		}}, nil
+	}
+	if text, err, crash := loop(t.Context(), mustNew(t, h), `{}`); text != "x" || err != nil || crash != nil {
+		t.Fatalf("got %q, %v, %v", text, err, crash)
+	}
+}
+
+func TestTheEndOfAStreamIsOneLineInTheLogOrNone(t *testing.T) {
+	for _, c := range []struct {
+		rule  string
+		r     func(context.Context) io.Reader
+		reads int
+		want  int
+	}{
+		{"whole", func(context.Context) io.Reader { return strings.NewReader("x") }, 2, 0},
+		{"closed by Lambda", func(context.Context) io.Reader { return strings.NewReader("x") }, 1, 0},
+		{"cut by the timeout", func(ctx context.Context) io.Reader { return chunks(ctx, 9) }, 9, 1},
+		{"failed", func(context.Context) io.Reader { return failingR{} }, 1, 1},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var text bytes.Buffer
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				f := mustNew(t, func(ctx context.Context, _ order) (io.Reader, error) { return c.r(ctx), nil },
+					&Timeout{Logger: slog.New(slog.NewTextHandler(&text, nil))})
+				r, err := f.entry(ctx, json.RawMessage(`{}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range c.reads {
+					_, _ = r.Read(make([]byte, 8))
+				}
+				_ = r.(io.Closer).Close()
+				if got := strings.Count(text.String(), "\n"); got != c.want {
+					t.Errorf("%d lines, want %d:\n%s", got, c.want, text.String())
+				}
+			})
+		})
+	}
+}
+
+type failingR struct{}
+
+func (failingR) Read([]byte) (int, error) { return 0, notFound{} }
 
 func TestCloseEndsAReadThatIsUnderWay(t *testing.T) {
 	pipe, _ := io.Pipe()

@@ -57,15 +57,15 @@ func streamed(v any) (io.Reader, bool) {
 	return r, ok
 }
 
-// isNull reports whether v is a nil pointer or a nil reader: null, whatever
-// methods its type has for another purpose.
+// isNull reports whether v, which is not streamed, is a nil pointer or a nil
+// reader: null, whatever methods its type has for another purpose.
 func isNull(v any) bool {
 	if reflect.ValueOf(v).Kind() == reflect.Pointer {
 		return isNil(v)
 	}
 	_, reads := v.(io.Reader)
 	_, marshals := v.(json.Marshaler)
-	return reads && !marshals && isNil(v)
+	return reads && !marshals
 }
 
 // encode makes of a result what aws-lambda-go sends: of a reader a stream, of
@@ -89,14 +89,15 @@ func (c *invocationContext) encode(result any) outcome {
 		_ = out.Close()
 		return outcome{stream: c.stream(r)}
 	}
-	if err == nil && out.Len() > maxResult {
+	switch {
+	case err != nil:
+	case out.Len() > maxResult:
 		err = &ResultSizeError{Size: out.Len(), Limit: maxResult}
+	default:
+		return outcome{json: out}
 	}
-	if err != nil {
-		_ = out.Close()
-		return outcome{err: err}
-	}
-	return outcome{json: out}
+	_ = out.Close()
+	return outcome{err: err}
 }
 
 var resultPool = sync.Pool{New: func() any { return new(jsonResult) }}
