@@ -57,7 +57,7 @@ var rewrites = []rewrite{
 	{id: "any-case-request", apply: anyCaseRequest},
 	{id: "cookies-of-payload-2.0", apply: cookies2},
 	{id: "repeated-parameter", apply: repeatedParameter},
-	{id: "stage-stripped", packages: []string{"http-router"}, apply: stageStripped},
+	{id: "stage-stripped", packages: []string{"http-router", "http-dpop"}, apply: stageStripped},
 	{id: "bodyless-methods-pass", packages: parsers, apply: bodylessPass},
 	{id: "partial-content", packages: []string{"http-content-encoding"}, apply: partialContent},
 	{id: "content-length-dropped", apply: contentLength},

@@ -27,6 +27,7 @@ var adapters = map[string]adapter{
 	"http-content-encoding":      contentEncoding,
 	"http-content-negotiation":   contentNegotiation,
 	"http-cors":                  crossOrigin,
+	"http-dpop":                  proof,
 	"http-error-handler":         errorHandler,
 	"http-event-normalizer":      eventNormalizer,
 	"http-header-normalizer":     headerNormalizer,
