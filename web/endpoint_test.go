@@ -1065,3 +1065,45 @@ func TestADecoderKeepsTheSameRulesOutsideOfHTTP(t *testing.T) {
 	}()
 	web.NewDecoder[chan int](web.EndpointConfig{})
 }
+
+type embeddedBase struct {
+	Page int    `query:"page"`
+	Name string `json:"name"`
+	*EmbeddedDeep
+}
+
+// EmbeddedDeep is embedded by pointer.
+type EmbeddedDeep struct {
+	Tenant string `header:"X-Tenant"`
+	Note   string `json:"note"`
+	*EmbeddedDeep
+}
+
+// Fields of what an input embeds are its own, by value or by pointer.
+func TestEmbeddedStructsAreBound(t *testing.T) {
+	t.Parallel()
+	type in struct {
+		embeddedBase
+		ID string `path:"id"`
+	}
+	var got in
+	mux := http.NewServeMux()
+	mux.Handle("POST /{id}", echo(&got))
+	r := httptest.NewRequest("POST", "/7?page=2", strings.NewReader(`{"name":"n","note":"x"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Tenant", "t")
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	if w.Code != 204 || got.ID != "7" || got.Page != 2 || got.Name != "n" || got.EmbeddedDeep == nil || got.Tenant != "t" || got.Note != "x" {
+		t.Errorf("got %d %s %+v %+v", w.Code, w.Body, got, got.EmbeddedDeep)
+	}
+	type hiddenDeep struct {
+		Tenant string `header:"X-Tenant"`
+	}
+	defer func() {
+		if err := fmt.Sprint(recover()); !strings.Contains(err, "embeds a pointer to the unexported") {
+			t.Errorf("a pointer that nobody can set: got %s", err)
+		}
+	}()
+	web.JSON(func(context.Context, struct{ *hiddenDeep }) (struct{}, error) { return struct{}{}, nil })
+}

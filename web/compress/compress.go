@@ -12,7 +12,9 @@
 //	})
 //
 // Brotli and Zstandard are packages of their own, so that only who uses them links them;
-// so is deflate, with a gzip that is faster than the standard library's.
+// so is deflate, whose gzip is 1.4 to 2.8 times as fast as the standard library's, which is
+// the default here (BenchmarkGzip there; more, the larger the body): use it where gzip is what
+// most clients take.
 // What the client accepts is found in Accept-Encoding; where package negotiate ran
 // before, its result counts.
 //
@@ -21,6 +23,14 @@
 // Flush reaches the client. A response is left alone when it has a Content-Encoding, a
 // Content-Range, Cache-Control: no-transform, no body, less than MinSize, or a type that
 // does not shrink.
+//
+// An encoded body is binary. A REST API of API Gateway sends it as base64 text unless the
+// API's binaryMediaTypes, such as "*/*", match the first type in the client's Accept;
+// HTTP APIs, function URLs and load balancers need no setting.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/lambda-proxy-binary-media.html
+//
+// Nothing here decodes the bodies of requests: the packages that read one answer 415 to
+// a Content-Encoding.
 //
 // Place it outside of what writes bodies, and outside of what makes ETags and lengths
 // of them. A response that repeats a client's input beside a secret should not be
@@ -231,7 +241,7 @@ func (m *middleware) negotiated(p negotiate.Preferred) *Encoding {
 
 func (m *middleware) named(name string) *Encoding {
 	for i := range m.encodings {
-		if strings.EqualFold(m.encodings[i].name, name) {
+		if strings.EqualFold(m.encodings[i].name, name) || m.encodings[i].name == "gzip" && strings.EqualFold(name, "x-gzip") {
 			return &m.encodings[i]
 		}
 	}

@@ -376,6 +376,46 @@ func TestEachResponseIsEncodedByTheRules(t *testing.T) {
 			header: map[string]string{"Content-Range": "bytes 0-3299/9999", "Accept-Ranges": "bytes"},
 		},
 		{
+			name:    "a part has the Vary of the whole", // RFC 9110 section 15.3.7
+			request: accepts("Accept-Encoding", "gzip", "Range", "bytes=0-9"), handler: sends(206, long[:10], "Content-Type", text, "Content-Range", "bytes 0-9/9999"),
+			header: map[string]string{"Vary": "Accept-Encoding"},
+		},
+		{
+			name:    "several parts as well",
+			request: accepts("Accept-Encoding", "gzip", "Range", "bytes=0-9,20-29"), handler: sends(206, long, "Content-Type", "multipart/byteranges; boundary=x"),
+			header: map[string]string{"Vary": "Accept-Encoding"},
+		},
+		{
+			name:    "a part of an image depends on nothing",
+			request: accepts("Accept-Encoding", "gzip", "Range", "bytes=0-9"), handler: sends(206, long[:10], "Content-Type", "image/png", "Content-Range", "bytes 0-9/9999"),
+			header: map[string]string{"Vary": ""},
+		},
+		{
+			name:    "304 has the Vary of the 200, whose type it does not say", // RFC 9110 section 15.4.5
+			request: accepts("Accept-Encoding", "gzip", "If-None-Match", `W/"v1"`), handler: sends(304, "", "ETag", `"v1"`),
+			header: map[string]string{"Vary": "Accept-Encoding", "ETag": `W/"v1"`},
+		},
+		{
+			name:    "304 of an image",
+			request: accepts("Accept-Encoding", "gzip"), handler: sends(304, "", "ETag", `"v1"`, "Content-Type", "image/png"),
+			header: map[string]string{"Vary": "", "ETag": `"v1"`},
+		},
+		{
+			name:    "304 of what must not be transformed",
+			request: accepts("Accept-Encoding", "gzip"), handler: sends(304, "", "Cache-Control", "no-transform"),
+			header: map[string]string{"Vary": ""},
+		},
+		{
+			name:    "416 has a body of its own",
+			request: accepts("Accept-Encoding", "gzip"), handler: sends(416, long, "Content-Type", text),
+			header: map[string]string{"Vary": ""},
+		},
+		{
+			name:    "x-gzip is gzip", // RFC 9110 section 8.4.1.3
+			request: accepts("Accept-Encoding", "x-gzip;q=1.0, identity;q=0.5, *;q=0"), handler: sends(200, long, "Content-Type", text),
+			encoding: "gzip",
+		},
+		{
 			name:    "an empty body stays empty",
 			request: accepts("Accept-Encoding", "gzip"), handler: sends(200, "", "Content-Type", text),
 		},

@@ -113,6 +113,9 @@ func (f Fields) Object() (map[string]any, error) {
 		case list:
 			ok = addValue(object, key, field.Value)
 		default:
+			before, taken := object[key]
+			_, text := before.(string)
+			ok = !taken || text
 			object[key] = field.Value
 		}
 		if !ok {

@@ -13,9 +13,9 @@
 //
 // The parser is mime/multipart's: boundaries of RFC 2046, quoted or not; preamble and
 // epilogue are ignored, lines end with CRLF. A multipart body inside a part is content like any other and
-// is not opened, so that it cannot nest. API Gateway must be told that
-// multipart/form-data is a binary media type, or it changes bytes that are not UTF-8
-// before any function sees them.
+// is not opened, so that it cannot nest. A REST API of API Gateway must have
+// multipart/form-data among its binaryMediaTypes, or it changes bytes that are not UTF-8
+// before any function sees them; HTTP APIs and function URLs need no setting.
 //
 // It is Middy's http-multipart-body-parser. Deviations from Middy: every boundary of
 // RFC 2046 is taken, where Middy answers 415 to quoted ones; the limits of fields,
@@ -56,6 +56,9 @@ type Config struct {
 	// Defaults: 1000, 1000, and as many as MaxParts. Negative: no limit.
 	MaxParts, MaxFields, MaxFiles int
 
+	// RefuseFiles answers a body with a file with 413: a MaxFiles of 0 is the default.
+	RefuseFiles bool
+
 	// MaxFieldBytes is the largest value and MaxFileBytes the largest file, in bytes.
 	// More is answered with 413. Defaults: 1 MiB, and what MaxBytes allows. Negative:
 	// no limit.
@@ -93,8 +96,12 @@ type Config struct {
 
 const mediaType = "multipart/form-data"
 
-// Validate reports a DefaultCharset that is not known.
+// Validate reports a DefaultCharset that is not known, and a number of files beside
+// RefuseFiles.
 func (c Config) Validate() error {
+	if c.RefuseFiles && c.MaxFiles != 0 {
+		return fmt.Errorf("multipart: MaxFiles is %d, and RefuseFiles allows none: set one of them", c.MaxFiles)
+	}
 	if c.DefaultCharset != "" && charsetOf(c.DefaultCharset) == unknown {
 		return fmt.Errorf("multipart: DefaultCharset is %q; utf-8 and iso-8859-1 are known", c.DefaultCharset)
 	}
@@ -105,7 +112,9 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxBytes, content.DefaultMaxBytes)
 	defaultTo(&c.MaxParts, 1000)
 	defaultTo(&c.MaxFields, 1000)
-	defaultTo(&c.MaxFiles, -1)
+	if !c.RefuseFiles {
+		defaultTo(&c.MaxFiles, -1)
+	}
 	defaultTo(&c.MaxFieldBytes, 1<<20)
 	defaultTo(&c.MaxFileBytes, -1)
 	defaultTo(&c.MaxNameLength, 100)

@@ -142,10 +142,14 @@ func TestWhatCrashesMiddyIsRefused(t *testing.T) {
 		}
 	}
 	for rule, body := range map[string]string{
-		"a value, then a list":   value("a", "1") + value("a[]", "2"),
-		"a file, then a list":    file("a", "f", "1") + value("a[]", "2"),
-		"a value, then a file":   value("a", "1") + file("a", "f", "2"),
-		"two files, then a list": file("a", "f", "1") + file("a", "f", "1") + value("a[x]", "2"),
+		"a value, then a list":    value("a", "1") + value("a[]", "2"),
+		"a file, then a list":     file("a", "f", "1") + value("a[]", "2"),
+		"a value, then a file":    value("a", "1") + file("a", "f", "2"),
+		"two files, then a list":  file("a", "f", "1") + file("a", "f", "1") + value("a[x]", "2"),
+		"a file, then a value":    file("a", "f", "1") + value("a", "2"),
+		"two files, then a value": file("a", "f", "1") + file("a", "f", "1") + value("a", "2"),
+		"a list, then a value":    value("a[]", "1") + value("a", "2"),
+		"a list, then a file":     value("a[]", "1") + file("a", "f", "2"),
 	} {
 		w, r := send(Config{}, typeT, body+"--T--")
 		if w.Code != 200 {
@@ -298,7 +302,11 @@ func TestPartsSayWhatTheyAre(t *testing.T) {
 		{"an encoding is told, not undone", "Content-Disposition: form-data; name=a; filename=f\r\nContent-Transfer-Encoding: Quoted-Printable", "=41", Config{}, Field{Name: "a", File: &File{Filename: "f", ContentType: "text/plain", Encoding: "quoted-printable", Content: []byte("=41")}}},
 		{"a charset", "Content-Disposition: form-data; name=a\r\nContent-Type: text/plain; charset=ISO-8859-1", "b\xe4r", Config{}, Field{Name: "a", Value: "bär"}},
 		{"the default charset", "Content-Disposition: form-data; name=a", "b\xe4r", Config{DefaultCharset: "latin1"}, Field{Name: "a", Value: "bär"}},
-		{"a charset that is not known", "Content-Disposition: form-data; name=a\r\nContent-Type: text/plain; charset=x", "b\xe4r", Config{}, Field{Name: "a", Value: "b\ufffdr"}},
+		{"a filename before that in RFC 5987's form", `Content-Disposition: form-data; name=a; filename*=UTF-8''b.exe; filename="a.txt"`, "1", Config{}, Field{Name: "a", File: text("a.txt", "1")}},
+		{"whatever the order", `Content-Disposition: form-data; name=a; filename="a;filename*=UTF-8''c.txt"; filename*=UTF-8''b.exe`, "1", Config{}, Field{Name: "a", File: text("a;filename*=UTF-8''c.txt", "1")}},
+		{"a filename in several pieces does not hide it", `Content-Disposition: form-data; name=a; filename*0=b; filename*1=.exe; filename=a.txt`, "1", Config{}, Field{Name: "a", File: text("a.txt", "1")}},
+		{"a name before that in RFC 5987's form", `Content-Disposition: form-data; name*=UTF-8''b; name=a`, "1", Config{}, Field{Name: "a", Value: "1"}},
+		{"quotes and line ends as browsers write them", `Content-Disposition: form-data; name="a%22b%0D%0A"; filename="say %22hi%22 100%.txt"`, "1", Config{}, Field{Name: "a\"b\r\n", File: text(`say "hi" 100%.txt`, "1")}},
 		{"a name that is not UTF-8", "Content-Disposition: form-data; name=\"\xff\"", "1", Config{}, Field{Name: "\ufffd", Value: "1"}},
 		{"an empty name", `Content-Disposition: form-data; name=""`, "1", Config{}, Field{Value: "1"}},
 	} {
@@ -321,6 +329,40 @@ func TestPartsSayWhatTheyAre(t *testing.T) {
 				t.Errorf("got %+v %+v\nwant %+v %+v", got, got.File, c.want, c.want.File)
 			}
 		})
+	}
+}
+
+// Nothing that a client sent is changed or left out without a word.
+func TestWhatCannotBeReadIsRefused(t *testing.T) {
+	t.Parallel()
+	field := func(header, body string) string {
+		return part("Content-Disposition: form-data; name=a"+header, body) + "--T--"
+	}
+	for _, c := range []struct {
+		rule, body string
+		cfg        Config
+		status     int
+	}{
+		{"a charset that is not known", field("\r\nContent-Type: text/plain; charset=iso-2022-jp", "\x1b$B"), Config{}, 415},
+		{"but of a file it is not asked", field("; filename=f\r\nContent-Type: text/plain; charset=iso-2022-jp", "\x1b$B"), Config{}, 200},
+		{"two dispositions", field("\r\nContent-Disposition: form-data; name=b", "1"), Config{}, 422},
+		{"a parameter twice", field("; name=b", "1"), Config{}, 422},
+		{"text and no part", "A--T\r\n\r\n1\r\n--T--", Config{}, 422},
+		{"much text and no part", strings.Repeat("a", 40_000) + "\r\n--T--", Config{}, 422},
+		{"an empty form", "--T--", Config{}, 200},
+		{"an empty form behind a line end", "\r\n--T--\r\n", Config{}, 200},
+		{"text before a part", "hello\r\n" + field("", "1"), Config{}, 200},
+		{"a file where files are refused", field("; filename=f", "1"), Config{RefuseFiles: true}, 413},
+		{"a value where files are refused", field("", "1"), Config{RefuseFiles: true}, 200},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			if w, _ := send(c.cfg, typeT, c.body); w.Code != c.status {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, c.status)
+			}
+		})
+	}
+	if err := (Config{RefuseFiles: true, MaxFiles: 3}).Validate(); err == nil {
+		t.Error("Validate takes RefuseFiles beside MaxFiles")
 	}
 }
 

@@ -3,9 +3,11 @@ package multipart
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	stdlib "mime/multipart"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/header"
 )
 
 // A PartReader gives the parts of a body in order. It is not safe for concurrent
@@ -45,9 +48,12 @@ type closed struct {
 	from  *bufio.Reader
 	end   []byte // the last boundary with the line end before it
 	begun bool
-	left  int  // bytes that were searched and may go out
-	last  bool // they are the last
-	tail  int  // bytes of the line end that are out
+	// preamble is set when there is more than line ends before the last boundary. With no
+	// part, that is content which nobody would see.
+	preamble bool
+	left     int  // bytes that were searched and may go out
+	last     bool // they are the last
+	tail     int  // bytes of the line end that are out
 }
 
 func (c *closed) Read(p []byte) (int, error) {
@@ -73,6 +79,9 @@ func (c *closed) search() error {
 	_, err := c.from.Peek(len(c.end))
 	buf, _ := c.from.Peek(c.from.Buffered())
 	found := c.find(buf)
+	if !c.begun && found != len(c.end)-2 {
+		c.preamble = strings.Trim(string(buf[:max(found-len(c.end), 0)]), "\r\n") != "" || found == 0
+	}
 	c.begun = true
 	switch {
 	case found > 0:
@@ -153,6 +162,9 @@ func (p *PartReader) next() (*Part, error) {
 	// Raw: mime/multipart would decode quoted-printable and hide that it did.
 	raw, err := p.reader.NextRawPart()
 	if err == io.EOF { //nolint:errorlint // behind the last boundary it comes as it is: see closed
+		if p.parts == 0 && p.body.preamble {
+			return nil, malformed("it has text and no part", nil)
+		}
 		return nil, io.EOF
 	}
 	if err != nil {
@@ -217,12 +229,12 @@ func (c *Config) part(raw *stdlib.Part) (*Part, error) {
 	if err := c.checkHeader(raw.Header); err != nil {
 		return nil, err
 	}
-	disposition, params, err := mime.ParseMediaType(raw.Header.Get("Content-Disposition"))
+	params, err := disposition(raw.Header)
 	name, named := params["name"]
-	if err != nil || disposition != "form-data" || !named {
+	if err != nil || !named {
 		return nil, malformed("a part has no name", err)
 	}
-	name = content.UTF8(name)
+	name = unescape(name)
 	if over(units(name), c.MaxNameLength) {
 		return nil, malformed(fmt.Sprintf("a name is longer than %d", c.MaxNameLength), nil)
 	}
@@ -235,7 +247,7 @@ func (c *Config) part(raw *stdlib.Part) (*Part, error) {
 	}
 	filename, hasFilename := params["filename"]
 	p.File = hasFilename || p.essence() == "application/octet-stream"
-	p.Filename = content.UTF8(filename)
+	p.Filename = unescape(filename)
 	if !c.PreservePath {
 		p.Filename = base(p.Filename)
 	}
@@ -245,6 +257,35 @@ func (c *Config) part(raw *stdlib.Part) (*Part, error) {
 	}
 	p.left = p.limit
 	return p, nil
+}
+
+// disposition reads the parameters of form-data. Of name and name*, filename and
+// filename*, the plain one counts: RFC 7578 section 4.2 forbids the other, which some
+// clients send beside it, and a filter before us need not know it.
+func disposition(h textproto.MIMEHeader) (map[string]string, error) {
+	lines := h["Content-Disposition"]
+	if len(lines) != 1 {
+		return nil, fmt.Errorf("%d lines of Content-Disposition", len(lines))
+	}
+	kind, params, err := mime.ParseMediaType(lines[0])
+	if err != nil || kind != "form-data" {
+		return nil, cmp.Or(err, errors.New("the disposition is not form-data"))
+	}
+	var plain []string
+	for piece := range header.Parameters(lines[0]) {
+		if name, _, _ := strings.Cut(piece, "="); !strings.Contains(name, "*") {
+			plain = append(plain, piece)
+		}
+	}
+	_, own, err := mime.ParseMediaType(strings.Join(plain, ";"))
+	maps.Copy(params, own)
+	return params, err
+}
+
+// unescape undoes what browsers do to names and filenames:
+// https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
+func unescape(s string) string {
+	return strings.NewReplacer("%22", `"`, "%0D", "\r", "%0A", "\n").Replace(content.UTF8(s))
 }
 
 // maxHeaderBytes bounds the headers of one part, as busboy's parser does.
@@ -328,9 +369,12 @@ func (p *Part) Text() (string, error) {
 		return "", err
 	}
 	_, params, _ := mime.ParseMediaType(p.ContentType)
-	charset := params["charset"]
-	if charset == "" {
-		charset = p.cfg.DefaultCharset
+	charset := cmp.Or(params["charset"], p.cfg.DefaultCharset)
+	if charsetOf(charset) == unknown {
+		return "", &web.Error{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: fmt.Sprintf("the charset %q of the field %q is not supported: send UTF-8", content.Short(charset), content.Short(p.Name)),
+		}
 	}
 	return decode(b, charset), nil
 }

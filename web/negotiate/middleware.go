@@ -32,8 +32,9 @@ type Config struct {
 
 // Offers says what the server has in one dimension.
 type Offers struct {
-	// Available are the values that the server can produce. On equal terms the earlier
-	// one is chosen. Default: none, so that all that the client names is preferred, and
+	// Available are the values that the server can produce. Of those to which the client
+	// gives one weight, the one that it names first is chosen, and of those that it does
+	// not tell apart, such as by "*", the earlier one. Default: none, so that all that the client names is preferred, and
 	// nothing is a mismatch.
 	Available []string
 

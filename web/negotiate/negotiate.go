@@ -59,7 +59,7 @@ func Charsets(h http.Header, offers ...string) []string {
 // identity alone: RFC 9110 section 12.5.3 would allow anything, but a client that does
 // not ask seldom decodes.
 func Encodings(h http.Header, offers ...string) []string {
-	return rank(encodings(h), offers, ofToken)
+	return rank(encodings(h), offers, ofCoding)
 }
 
 // EncodingQuality returns the weight, from 0 to 1, that the client gives to one content
@@ -68,7 +68,7 @@ func EncodingQuality(h http.Header, coding string) float64 {
 	quality, lowest, named := 0.0, 1.0, false
 	specificity, n := -1, 0
 	for _, line := range h.Values("Accept-Encoding") {
-		for element := range strings.SplitSeq(line, ",") {
+		for element := range header.Split(line) {
 			a, ok := token(element)
 			if !ok {
 				continue
@@ -76,9 +76,9 @@ func EncodingQuality(h http.Header, coding string) float64 {
 			if n++; n > maxElements {
 				break
 			}
-			named = named || ofToken("identity", a) >= 0
+			named = named || ofCoding("identity", a) >= 0
 			lowest = min(lowest, weightOrOne(a.q))
-			switch s := ofToken(coding, a); {
+			switch s := ofCoding(coding, a); {
 			case s > specificity:
 				specificity, quality = s, a.q
 			case s == specificity && s >= 0:
@@ -173,7 +173,7 @@ func tokens(h http.Header, name, absent string) []accepted {
 	}
 	var all []accepted
 	for _, line := range lines {
-		for element := range strings.SplitSeq(line, ",") {
+		for element := range header.Split(line) {
 			if len(all) == maxElements {
 				return all
 			}
@@ -191,7 +191,7 @@ func encodings(h http.Header) []accepted {
 	all := tokens(h, "Accept-Encoding", "")
 	lowest := 1.0
 	for _, a := range all {
-		if ofToken("identity", a) >= 0 {
+		if ofCoding("identity", a) >= 0 {
 			return all
 		}
 		lowest = min(lowest, weightOrOne(a.q))
@@ -217,7 +217,9 @@ func token(element string) (accepted, bool) {
 		return accepted{}, false
 	}
 	q := 1.0
-	for param := range strings.SplitSeq(params, ";") {
+	for params != "" {
+		var param string
+		param, params = cutParam(params)
 		if name, v, _ := strings.Cut(param, "="); isWeight(name) {
 			q = weight(v)
 			break
@@ -345,6 +347,14 @@ func ofToken(offer string, a accepted) int {
 		return 0
 	}
 	return -1
+}
+
+// ofCoding knows the names of old clients: RFC 9110 sections 8.4.1.1 and 8.4.1.3.
+func ofCoding(offer string, a accepted) int {
+	if strings.EqualFold(a.value, "x-gzip") || strings.EqualFold(a.value, "x-compress") {
+		a.value = a.value[len("x-"):]
+	}
+	return ofToken(offer, a)
 }
 
 func ofLanguage(offer string, a accepted) int {

@@ -46,6 +46,12 @@ func TestWhatTheClientPrefers(t *testing.T) {
 		{"a weight may be large", negotiate.Charsets, accept("Accept-Charset", "a, b;q=1e999"), nil, []string{"a", "b"}},
 		{"only the first weight counts", negotiate.Charsets, accept("Accept-Charset", "a;q=0.1;q=0.9, b;q=0.5"), nil, []string{"b", "a"}},
 		{"other parameters before the weight are passed over", negotiate.Charsets, accept("Accept-Charset", "a;x=1;q=0.1, b;q=0.5"), nil, []string{"b", "a"}},
+		{"a comma in a quoted parameter separates nothing", negotiate.Charsets, accept("Accept-Charset", `UTF-8;foo="bar,baz;q=0", ISO-8859-1`), nil, []string{"UTF-8", "ISO-8859-1"}},
+		{"neither in languages", negotiate.Languages, accept("Accept-Language", `en;foo="a,b", de`), nil, []string{"en", "de"}},
+		{"nor in codings", negotiate.Encodings, accept("Accept-Encoding", `gzip;foo="a,br;q=1", identity;q=0.5`), []string{"br", "gzip"}, []string{"gzip"}},
+		{"x-gzip is gzip", negotiate.Encodings, accept("Accept-Encoding", "X-Gzip;q=1.0, identity;q=0.5, *;q=0"), []string{"gzip", "identity"}, []string{"gzip", "identity"}},
+		{"x-compress is compress", negotiate.Encodings, accept("Accept-Encoding", "x-compress, *;q=0"), []string{"compress", "gzip"}, []string{"compress"}},
+		{"no other x- is anything", negotiate.Encodings, accept("Accept-Encoding", "x-br, x-zstd"), []string{"br", "zstd"}, []string{}},
 		{"spaces around a weight are allowed", negotiate.Charsets, accept("Accept-Charset", "a ; q = 0.1 , b;q=0.5"), nil, []string{"b", "a"}},
 
 		{"no weight is the weight 1", negotiate.Charsets, accept("Accept-Charset", "b;q=1, a"), nil, []string{"b", "a"}},

@@ -24,6 +24,7 @@
 package problem
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,7 +32,9 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	panicvalue "github.com/gomiddy/middy/internal/panics"
+
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
@@ -61,7 +64,8 @@ type Config struct {
 
 	// Logger gets every error, whatever its status, before it is written. It must be
 	// safe for concurrent use. Default: [slog.Default], with level Error from status
-	// 500 on and Info below, and the stack of a panic.
+	// 500 on and Info below: the error's text and type, the stack of a panic, and as
+	// requestId the id of package requestid or else the invocation's.
 	Logger func(r *http.Request, err error)
 
 	// DisableLog logs nothing, not even through Logger.
@@ -265,6 +269,17 @@ func (c *Config) write(w http.ResponseWriter, r *http.Request, e answer) {
 	}
 }
 
+// requestID is the id under which other lines of the log stand.
+func requestID(ctx context.Context) string {
+	if id := trace.RequestID(ctx); id != "" {
+		return id
+	}
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
+}
+
 func (c *Config) log(r *http.Request, err error, status int) {
 	switch {
 	case c.DisableLog:
@@ -278,7 +293,14 @@ func (c *Config) log(r *http.Request, err error, status int) {
 		level = slog.LevelError
 	}
 	// the path without the query: tokens stand there
-	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status), slog.Any("error", err)}
+	attrs := []slog.Attr{
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+		// As text, in every format: an error may have a JSON of its own, which is for clients.
+		slog.String("error", err.Error()), slog.String("errorType", fmt.Sprintf("%T", err)),
+	}
+	if id := requestID(r.Context()); id != "" {
+		attrs = append(attrs, slog.String("requestId", id))
+	}
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}

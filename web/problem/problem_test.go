@@ -12,7 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/requestid"
 )
 
 // thrown is an error as JavaScript code throws it: with any of a status, an expose
@@ -385,5 +388,65 @@ func TestValidate(t *testing.T) {
 	}
 	if panics(func() { New(Config{Form: -1}) }) == nil {
 		t.Error("New took a bad Config")
+	}
+}
+
+// An error with a JSON of its own, as a client would read it.
+type public struct{ reason error }
+
+func (e *public) Error() string                { return "for the log: " + e.reason.Error() }
+func (e *public) Unwrap() error                { return e.reason }
+func (e *public) MarshalJSON() ([]byte, error) { return []byte(`{"title":"for the client"}`), nil }
+
+// The log has the reason, in whatever format it is, and an id by which it is found.
+func TestEveryFormatOfTheLogHasTheReason(t *testing.T) {
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	reason := errors.New("connection refused to 10.0.0.7")
+	lambda := func(r *http.Request) *http.Request {
+		return r.WithContext(lambdacontext.NewContext(r.Context(), &lambdacontext.LambdaContext{AwsRequestID: "inv-1"}))
+	}
+	for _, c := range []struct {
+		rule string
+		err  error
+		mw   func(http.Handler) http.Handler
+		in   func(*http.Request) *http.Request
+		want []string
+	}{
+		{"an error for clients", &web.Error{Status: 503, Detail: "try later", Err: reason}, nil, nil, []string{"web: 503 Service Unavailable: try later: connection refused to 10.0.0.7", "*web.Error"}},
+		{"one that is wrapped", fmt.Errorf("orders: %w", &web.Error{Status: 503, Err: reason}), nil, nil, []string{"orders: web: 503 Service Unavailable: connection refused"}},
+		{"another type with a JSON of its own", &public{reason}, nil, nil, []string{"for the log: connection refused to 10.0.0.7", "*problem.public"}},
+		{"the id of package requestid", reason, requestid.New(requestid.Config{}), func(r *http.Request) *http.Request {
+			r.Header.Set("X-Request-Id", "mine")
+			return lambda(r)
+		}, []string{"requestId", "mine"}},
+		{"the invocation's id", reason, nil, lambda, []string{"requestId", "inv-1"}},
+	} {
+		for name, handler := range map[string]func(io.Writer) slog.Handler{
+			"JSON": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+			"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		} {
+			t.Run(c.rule+" in "+name, func(t *testing.T) {
+				var out bytes.Buffer
+				slog.SetDefault(slog.New(handler(&out)))
+				h := New(Config{})(failing(c.err))
+				if c.mw != nil {
+					h = c.mw(h)
+				}
+				r := httptest.NewRequest("GET", "/", nil)
+				if c.in != nil {
+					r = c.in(r)
+				}
+				h.ServeHTTP(httptest.NewRecorder(), r)
+				for _, want := range c.want {
+					if !strings.Contains(out.String(), want) {
+						t.Errorf("got %s, want %s in it", &out, want)
+					}
+				}
+				if c.mw == nil && c.in == nil && strings.Contains(out.String(), "requestId") {
+					t.Errorf("got %s, want no id where there is none", &out)
+				}
+			})
+		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/layer"
+	"github.com/gomiddy/middy/web/internal/trace"
 )
 
 // Config configures [New].
@@ -62,12 +63,10 @@ func alphanumeric(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-type key struct{}
-
 // FromContext returns the request's id, and whether this middleware gave it one.
 func FromContext(ctx context.Context) (string, bool) {
-	id, ok := ctx.Value(key{}).(string)
-	return id, ok
+	id := trace.RequestID(ctx)
+	return id, id != ""
 }
 
 // Attr returns the request's id as an attribute requestId for a log, empty when there is
@@ -101,7 +100,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 			if !cfg.OmitResponse {
 				w.Header().Set(cfg.Header, id)
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, id)))
+			next.ServeHTTP(w, r.WithContext(trace.WithRequestID(r.Context(), id)))
 		})
 	}
 }

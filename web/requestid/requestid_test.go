@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/trace"
 )
 
 // serve returns the id that the handler sees and that the client gets.
@@ -102,7 +103,7 @@ func TestAttr(t *testing.T) {
 	var b bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&b, nil))
 	log.Info("m", Attr(t.Context()))
-	log.Info("m", Attr(context.WithValue(t.Context(), key{}, "abc")))
+	log.Info("m", Attr(trace.WithRequestID(t.Context(), "abc")))
 	lines := strings.Split(b.String(), "\n")
 	if strings.Contains(lines[0], "requestId") || !strings.HasSuffix(lines[1], "requestId=abc") {
 		t.Errorf("got %q", lines)

@@ -97,9 +97,9 @@ func (m *Message) event(s *eventjson.Scanner) {
 		case "requestContext":
 			m.context(s)
 		case "headers":
-			single = header(s)
+			single = headers(s)
 		case "multiValueHeaders":
-			m.Header = header(s)
+			m.Header = headers(s)
 		case "queryStringParameters":
 			query = values(s)
 		case "multiValueQueryStringParameters":
@@ -211,8 +211,8 @@ func milliseconds(s *eventjson.Scanner) time.Time {
 	return time.Time{}
 }
 
-// header reads headers in either form.
-func header(s *eventjson.Scanner) http.Header {
+// headers reads headers in either form.
+func headers(s *eventjson.Scanner) http.Header {
 	h := http.Header{}
 	for name, value := range members(s) {
 		h.Add(name, value)

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/eventjson"
+	"github.com/gomiddy/middy/web/internal/header"
 )
 
 // A Receiver handles messages. What it returns is the answer:
@@ -42,7 +45,8 @@ func (f Func) Receive(ctx context.Context, m *Message) (any, error) { return f(c
 type Response struct {
 	// StatusCode 0 is 200.
 	StatusCode int
-	// Header is sent with the answer to a handshake: Sec-WebSocket-Protocol.
+	// Header is sent with the answer to a handshake: Sec-WebSocket-Protocol. A name that
+	// is none is left out, and a line break in a value becomes a space, as in net/http.
 	Header map[string]string
 	Body   []byte
 }
@@ -59,11 +63,18 @@ func (r Response) AppendJSON(dst []byte) ([]byte, error) {
 	}
 	dst = fmt.Appendf(dst, `{"statusCode":%d`, status)
 	if len(r.Header) > 0 {
-		header, err := json.Marshal(r.Header) // sorted
-		if err != nil {
-			return nil, fmt.Errorf("ws: encode the header: %w", err)
+		dst = append(dst, `,"headers":{`...)
+		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+			if !header.IsName(name) {
+				continue
+			}
+			if dst[len(dst)-1] != '{' {
+				dst = append(dst, ',')
+			}
+			dst = append(eventjson.AppendString(dst, name), ':')
+			dst = eventjson.AppendString(dst, header.OneLine(r.Header[name]))
 		}
-		dst = append(append(dst, `,"headers":`...), header...)
+		dst = append(dst, '}')
 	}
 	switch {
 	case len(r.Body) == 0:

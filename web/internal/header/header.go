@@ -98,6 +98,22 @@ func Vary(h http.Header, names ...string) {
 	}
 }
 
+// IsName reports whether s is a field's name: a token, RFC 9110 section 5.6.2.
+func IsName(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// OneLine is a field's value. A line break becomes a space, as in net/http: what
+// follows it must not become a field of its own at some front door.
+func OneLine(value string) string {
+	return strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
+}
+
 // ContentType is the Content-Type of a message. Lines that contradict each other
 // become a list, which is no media type, so that every check refuses them: which of
 // them another recipient believes is not known.
