@@ -17,9 +17,9 @@ import (
 // Handlers return it from a [HandlerFunc]; middlewares write it with
 // [WriteError]. The zero value is a 500.
 type Error struct {
-	// Status is an HTTP status from 300 to 599: a redirect, with its Location in
-	// Header, ends a handler as well as an error does. Any other is a 500: an error
-	// that says it is a success is a bug.
+	// Status is an HTTP status from 400 to 599, or a redirect, from 300 to 308, with
+	// its Location in Header: that ends a handler as well as an error does. Any other
+	// is a 500: an error that says it is a success is a bug.
 	Status int
 	// Type is a URI that names the kind of problem. "" is about:blank, which says
 	// that the status tells it all: RFC 9457 section 4.2.1.
@@ -76,7 +76,7 @@ func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) status() int {
-	if e.Status < 300 || e.Status > 599 {
+	if !response.EndsHandler(e.Status) {
 		return http.StatusInternalServerError
 	}
 	return e.Status

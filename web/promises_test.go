@@ -483,8 +483,8 @@ func TestTheContextEndsWithTheHandler(t *testing.T) {
 	})
 }
 
-// gin's Stream asserts it without a look.
-func TestEveryWriterNotifies(t *testing.T) {
+// Frameworks assert what net/http's writer has without a look, such as gin.
+func TestEveryWriterHasWhatTheServersHas(t *testing.T) {
 	for rule, mw := range map[string]func(http.Handler) http.Handler{
 		"web's own": func(h http.Handler) http.Handler { return h },
 		"cors":      cors.New(cors.Config{}),
@@ -504,7 +504,19 @@ func TestEveryWriterNotifies(t *testing.T) {
 					t.Error("the client is gone before it is")
 				default:
 				}
+				if _, _, err := w.(http.Hijacker).Hijack(); !errors.Is(err, http.ErrNotSupported) {
+					t.Errorf("Hijack: got %v, want ErrNotSupported", err)
+				}
+				c := http.NewResponseController(w)
+				for what, err := range map[string]error{
+					"SetReadDeadline": c.SetReadDeadline(time.Time{}), "SetWriteDeadline": c.SetWriteDeadline(time.Time{}), "EnableFullDuplex": c.EnableFullDuplex(),
+				} {
+					if err != nil {
+						t.Errorf("%s: %v", what, err)
+					}
+				}
 				_, _ = io.WriteString(w, "event")
+				w.(http.Flusher).Flush()
 			}))
 			if m := invoke(t, h, payload(t, "rest")); m["statusCode"] != 200.0 {
 				t.Errorf("got %v", m)

@@ -200,7 +200,7 @@ func (c *Config) describe(err error) answer {
 // called by its status, as Middy's createError does it, or hides behind the fallback.
 func (c *Config) ours(e *web.Error) answer {
 	full := *e
-	if full.Status < 300 || full.Status > 599 {
+	if !response.EndsHandler(full.Status) {
 		full.Status = http.StatusInternalServerError
 	}
 	switch {
@@ -225,7 +225,7 @@ func (c *Config) exposed(err error) *web.Error {
 		status, expose = e.StatusCode(), e.StatusCode() < 500
 		err = e
 	}
-	if !expose || status < 300 || status > 599 { // a redirect ends a handler, too: see web.Error
+	if !expose || !response.EndsHandler(status) {
 		return nil
 	}
 	e := &web.Error{Status: status, Detail: err.Error(), Err: err}

@@ -1,6 +1,8 @@
 package serialize
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 
 	"github.com/gomiddy/middy/web"
@@ -76,6 +78,11 @@ func (b *bodyWriter) Flush() { _ = b.FlushError() }
 
 // CloseNotify implements the deprecated [http.CloseNotifier].
 func (b *bodyWriter) CloseNotify() <-chan bool { return response.CloseNotify(b.ResponseWriter) }
+
+// Hijack implements [http.Hijacker]: from then on the response is the caller's.
+func (b *bodyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(b.ResponseWriter).Hijack()
+}
 
 // Unwrap is for [http.ResponseController].
 func (b *bodyWriter) Unwrap() http.ResponseWriter { return b.ResponseWriter }

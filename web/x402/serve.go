@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/claims"
@@ -331,4 +332,25 @@ func (g *gate) FlushError() error {
 // CloseNotify implements the deprecated [http.CloseNotifier].
 func (g *gate) CloseNotify() <-chan bool { return response.CloseNotify(g.ResponseWriter) }
 
-// There is no Unwrap: http.ResponseController would find a way around the gate.
+// Flush implements [http.Flusher].
+func (g *gate) Flush() { _ = g.FlushError() }
+
+// SetReadDeadline is for [http.ResponseController].
+func (g *gate) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(g.ResponseWriter).SetReadDeadline(t)
+}
+
+// SetWriteDeadline is for [http.ResponseController].
+func (g *gate) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(g.ResponseWriter).SetWriteDeadline(t)
+}
+
+// EnableFullDuplex is for [http.ResponseController].
+func (g *gate) EnableFullDuplex() error {
+	return http.NewResponseController(g.ResponseWriter).EnableFullDuplex()
+}
+
+var _ http.Flusher = (*gate)(nil)
+
+// There is no Unwrap: http.ResponseController would find a way around the gate. Nor is
+// there a Hijack.

@@ -175,3 +175,18 @@ func TestAppendStringIsEncodingJSONWithoutHTML(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAScalarIsItsText(t *testing.T) {
+	for text, want := range map[string]string{`"a"`: "a", `""`: "", `1`: "1", `-1.5e3`: "-1.5e3", `true`: "true", `false`: "false", `null`: ""} {
+		s := NewScanner(text)
+		if got := s.Scalar(); got != want || s.End() != nil {
+			t.Errorf("%s: got %q, %v; want %q", text, got, s.Err(), want)
+		}
+	}
+	for _, text := range []string{`{}`, `[]`, `tru`, `1.`, ``} {
+		s := NewScanner(text)
+		if got := s.Scalar(); !errors.Is(s.End(), ErrSyntax) {
+			t.Errorf("%s: got %q, %v; want an ErrSyntax", text, got, s.Err())
+		}
+	}
+}

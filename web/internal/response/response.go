@@ -31,6 +31,12 @@ func CloseNotify(w http.ResponseWriter) <-chan bool {
 	}
 }
 
+// EndsHandler reports whether a status may end a handler in place of its result: one of
+// an error, or a redirect that is registered.
+func EndsHandler(status int) bool {
+	return status >= 400 && status <= 599 || status >= 300 && status < 400 && http.StatusText(status) != ""
+}
+
 // Track returns a writer for which [Begun] knows whether the response has begun: w
 // itself when it knows.
 func Track(w http.ResponseWriter) http.ResponseWriter {
@@ -120,8 +126,8 @@ func (w *onHeader) FlushError() error {
 
 func (w *onHeader) Flush() { _ = w.FlushError() }
 
-// Hijack is for [http.ResponseController]. Who has taken the connection over needs
-// no header.
+// Hijack implements [http.Hijacker]. Who has taken the connection over needs no
+// header.
 func (w *onHeader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	w.begun = w.begun || err == nil
@@ -211,6 +217,13 @@ func (b *Buffer) Flush() { _ = b.FlushError() }
 
 // CloseNotify implements the deprecated [http.CloseNotifier].
 func (b *Buffer) CloseNotify() <-chan bool { return CloseNotify(b.w) }
+
+// Hijack implements [http.Hijacker]: from then on the response is the caller's.
+func (b *Buffer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(b.w).Hijack()
+	b.through = b.through || err == nil
+	return conn, rw, err
+}
 
 // Begun is for the function of that name.
 func (b *Buffer) Begun() bool { return b.status != 0 }

@@ -235,3 +235,11 @@ func TestTheFirstReasonStays(t *testing.T) {
 		t.Error("nobody asks, and Record says that somebody does")
 	}
 }
+
+func TestWhichStatusEndsAHandler(t *testing.T) {
+	for status, want := range map[int]bool{0: false, 101: false, 103: false, 200: false, 204: false, 299: false, 300: true, 301: true, 302: true, 303: true, 304: true, 306: false, 307: true, 308: true, 309: false, 399: false, 400: true, 418: true, 499: true, 599: true, 600: false} {
+		if got := EndsHandler(status); got != want {
+			t.Errorf("%d: got %v, want %v", status, got, want)
+		}
+	}
+}
