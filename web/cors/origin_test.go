@@ -33,6 +33,7 @@ func TestOriginsAreWhatBrowsersSend(t *testing.T) {
 		{origin: "zoom://x", sent: "zoom://x"},
 		{origin: "a0://x", sent: "a0://x"},
 		{origin: "a9://x", sent: "a9://x"},
+		{origin: "app://\x80", refused: "xn--bcher-kva"},
 		{origin: "https://\x80.example.com", refused: "xn--bcher-kva"},
 		{origin: "http://[::ffff:7f00:1]", sent: "http://[::ffff:7f00:1]"},
 		{origin: "chrome-extension://AbC", sent: "chrome-extension://AbC"},

@@ -353,7 +353,7 @@ func normalize(raw string) (*url.URL, bool) {
 func encode(path string) string {
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
-		if path[i] != '%' || i+2 >= len(path) {
+		if path[i] != '%' { // two digits follow: it is a path of package url
 			b.WriteByte(path[i])
 			continue
 		}
@@ -379,7 +379,7 @@ func (v *Verifier) uris(r *http.Request) (uris []string, decoded bool, err error
 		if origin == "" && e.DomainName != "" {
 			origin = "https://" + e.DomainName
 		}
-		stage, decoded = e.Stage, e.Door == web.HTTPAPI || e.Door == web.FunctionURL
+		stage, decoded = e.Stage, e.Door == web.HTTPAPI
 	}
 	if origin == "" {
 		return nil, false, errors.New("dpop: the URI of the request is not known: set Config.Origin")

@@ -25,9 +25,11 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/jwtauth"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
+	"github.com/gomiddy/middy/web/pasetoauth"
 )
 
 // The examples of RFC 9449: section 5, figure 4, and section 7.1, figure 13, with the
@@ -306,6 +308,94 @@ func TestHostileProofs(t *testing.T) {
 	}
 }
 
+func TestAProofHasAtMost8192Bytes(t *testing.T) {
+	v := NewVerifier(Config{Now: at(now)})
+	for n, want := range map[int]string{8192: "DPoP proof: Invalid Compact JWS", 8193: "DPoP proof: it has 8193 bytes, more than MaxProofBytes, 8192"} {
+		_, err := v.Verify(strings.Repeat("x", n), orders)
+		if e, ok := errors.AsType[*bearer.TokenError](err); !ok || e.Reason != want {
+			t.Errorf("%d bytes: got %v, want %q", n, err, want)
+		}
+	}
+}
+
+func TestTimesHaveFractions(t *testing.T) {
+	v := NewVerifier(Config{Now: func() time.Time { return time.Unix(now, 5e8) }})
+	for iat, want := range map[float64]string{
+		now - 59.5: "", now + 60.5: "",
+		now - 59.75: "DPoP proof: iat is -60.25 seconds from now, more than MaxAge, 1m0s",
+		now + 60.75: "DPoP proof: iat is 60.25 seconds from now, more than MaxAge, 1m0s",
+	} {
+		p, err := v.Verify(proof(t, "ES256", "p256", nil, map[string]any{"iat": iat}), orders)
+		e, _ := errors.AsType[*bearer.TokenError](err)
+		if (err == nil) != (want == "") || e != nil && e.Reason != want {
+			t.Errorf("iat %v: got %v, want %q", iat, err, want)
+		}
+		if err == nil && p.IssuedAt != time.Unix(int64(iat), 5e8) {
+			t.Errorf("iat %v: issued at %v", iat, p.IssuedAt)
+		}
+	}
+}
+
+// RFC 3986 section 2.3.
+func TestUnreservedCharacters(t *testing.T) {
+	for c := range 256 {
+		want := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", byte(c)) >= 0
+		if got := isUnreserved(byte(c)); got != want {
+			t.Errorf("%q is unreserved: %v, want %v", byte(c), got, want)
+		}
+	}
+}
+
+// What the front door says of the request, and what the client has written.
+func TestTheURIOfAnEvent(t *testing.T) {
+	const httpAPI = `{"version":"2.0","rawPath":"/prod/orders/a/b","rawQueryString":"","headers":{%s},"requestContext":{"domainName":"api.example.com","stage":"prod","http":{"method":"GET","path":"/prod/orders/a/b"}}}`
+	const restAPI = `{"resource":"/{p+}","path":"/orders/a%%2Fb","httpMethod":"GET","headers":{%s},"multiValueHeaders":null,"requestContext":{"domainName":"api.example.com","stage":"prod","path":"/prod/orders/a%%2Fb","requestId":"r"}}`
+	const balancer = `{"path":"/orders","httpMethod":"GET","headers":{%s},"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/b"}}}`
+	one := token(t, bound("p256"))
+	for _, c := range []struct {
+		rule, event, htu string
+		status           int
+	}{
+		{"with its stage", httpAPI, "https://api.example.com/prod/orders/a/b", 200},
+		{"without its stage, behind a domain of one's own", httpAPI, "https://api.example.com/orders/a/b", 200},
+		{"encoded, where the front door has decoded", httpAPI, "https://api.example.com/prod/orders/a%2Fb", 200},
+		{"another stage", httpAPI, "https://api.example.com/test/orders/a/b", 401},
+		{"another domain", httpAPI, "https://api.example.org/prod/orders/a/b", 401},
+		{"encoded, where the front door leaves it so", restAPI, "https://api.example.com/prod/orders/a%2fb", 200},
+		{"decoded, where the front door leaves it encoded", restAPI, "https://api.example.com/prod/orders/a/b", 401},
+		{"a load balancer does not say its domain", balancer, "https://api.example.com/orders", 500},
+	} {
+		h := web.Handler(jwtauth.New(jwtauth.Config{Algorithms: []string{"HS256"}, Secret: jwtauth.Static([]byte(secret)), DPoP: true})(
+			New(Config{Now: at(now)})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
+		headers := fmt.Sprintf(`"host":"evil.example","authorization":"DPoP %s","dpop":%q`, one, proof(t, "ES256", "p256", nil, map[string]any{"htu": c.htu, "ath": b64(hash(one))}))
+		got := middytest.Respond(t, h, fmt.Appendf(nil, c.event, headers))
+		if !strings.Contains(string(got), fmt.Sprintf(`"statusCode":%d`, c.status)) {
+			t.Errorf("%s: got %s, want %d", c.rule, got, c.status)
+		}
+	}
+}
+
+// The client knows nothing of how routes are made.
+func TestWhatARouterCutsOffIsPartOfTheURI(t *testing.T) {
+	one := token(t, bound("p256"))
+	h := http.StripPrefix("/v1", jwtauth.New(jwtauth.Config{Algorithms: []string{"HS256"}, Secret: jwtauth.Static([]byte(secret)), DPoP: true})(
+		New(Config{Now: at(now), Origin: "https://api.example.com"})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
+	for htu, want := range map[string]int{"https://api.example.com/v1/orders": 200, "https://api.example.com/orders": 401} {
+		r := httptest.NewRequest("GET", "/v1/orders", nil)
+		r.Header.Set("Authorization", "DPoP "+one)
+		r.Header.Set("DPoP", proof(t, "ES256", "p256", nil, map[string]any{"htu": htu, "ath": b64(hash(one))}))
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: got %d, want %d", htu, w.Code, want)
+		}
+		r.RequestURI = "" // as in a request that was made by hand
+		w = httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code == want {
+			t.Errorf("%s, without RequestURI: got %d", htu, w.Code)
+		}
+	}
+}
+
 func TestURIs(t *testing.T) {
 	for _, c := range []struct {
 		htu, uri string
@@ -318,6 +408,7 @@ func TestURIs(t *testing.T) {
 		{"http://a.example:80/x", "http://a.example/x", false, true},
 		{"http://a.example:443/x", "http://a.example/x", false, false},
 		{"https://a.example:80/x", "https://a.example/x", false, false},
+		{"https://a.example/%7e", "https://a.example/~", false, true},
 		{"https://a.example/%7eb/%2f", "https://a.example/~b/%2F", false, true},
 		{"https://a.example/a%2Fb", "https://a.example/a/b", false, false},
 		{"https://a.example/a%2Fb", "https://a.example/a/b", true, true},
@@ -460,6 +551,9 @@ func TestItStandsInsideWhatVerifiesTheToken(t *testing.T) {
 		}
 	}
 }
+
+// Both verifiers give their claims out in the same way.
+var _ = []Config{{Claims: jwtauth.Claims}, {Claims: pasetoauth.Claims}}
 
 func TestValidate(t *testing.T) {
 	for _, c := range []struct {

@@ -115,6 +115,15 @@ func (s *keySet) get(ctx context.Context, kid *string) (*keyDoc, error) {
 	}
 }
 
+// prefetch fetches the set, and remembers no failure: the first request tries again.
+func (s *keySet) prefetch(ctx context.Context) error {
+	_, err := s.get(ctx, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = nil
+	return err
+}
+
 // emptyCooldown is how long a failure is remembered when there is no set to go on with:
 // long enough that tokens nobody signed do not wait for a broken server one after the
 // other, and short enough that a hiccup at cold start is no outage.

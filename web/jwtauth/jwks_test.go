@@ -320,6 +320,10 @@ func TestPrefetch(t *testing.T) {
 	if got := serve(v.Handler, request(from(t, "a", "k", "p256"))); got.status != 200 || a.calls.Load() != 1 {
 		t.Fatal(got.err, a.calls.Load())
 	}
+	b.set(jwks("p256", "k", nil)) // a hiccup at cold start does not outlast it
+	if got := serve(v.Handler, request(from(t, "b", "k", "p256"))); got.status != 200 || b.calls.Load() != 2 {
+		t.Errorf("after a prefetch that failed: got %d after %d fetches (%v)", got.status, b.calls.Load(), got.err)
+	}
 }
 
 // roundTrip is a transport without a network, so that time can be synthetic.

@@ -372,7 +372,7 @@ func (v *Verifier) Prefetch(ctx context.Context) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(v.issuers))
 	for i, name := range slices.Sorted(maps.Keys(v.issuers)) {
-		wg.Go(func() { _, errs[i] = v.issuers[name].keys.get(ctx, nil) })
+		wg.Go(func() { errs[i] = v.issuers[name].keys.prefetch(ctx) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -106,7 +106,7 @@ func checkDirective(name string, values []string) error {
 	for _, v := range values {
 		quotes := strings.Count(v, "'")
 		switch {
-		case strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' || r == ',' }):
+		case strings.ContainsFunc(v, func(r rune) bool { return r < '!' || r > '~' || r == ';' || r == ',' }):
 			return fmt.Errorf("%s has %q: a value is ASCII, without ; and ,", name, v)
 		case strings.HasPrefix(v, "'") != strings.HasSuffix(v, "'"), strings.HasPrefix(v, "'") && quotes != 2:
 			return fmt.Errorf("%s has %q, whose quotes do not pair", name, v)

@@ -787,9 +787,10 @@ func TestWhatMakesAPaymentTheSame(t *testing.T) {
 	evm := func(authorization string) string {
 		return `{"payload":{"authorization":{` + authorization + `},"signature":"a"}}`
 	}
-	solana := func(signature, message string) string {
-		return `{"payload":{"transaction":"` + base64.StdEncoding.EncodeToString([]byte("\x01"+strings.Repeat(signature, 64)+message)) + `"}}`
+	signers := func(n int, signature, message string) string {
+		return `{"payload":{"transaction":"` + base64.StdEncoding.EncodeToString([]byte(string([]byte{byte(n)})+strings.Repeat(signature, 64*n)+message)) + `"}}`
 	}
+	solana := func(signature, message string) string { return signers(1, signature, message) }
 	for _, c := range []struct {
 		rule, a, b string
 		same       bool
@@ -816,6 +817,11 @@ func TestWhatMakesAPaymentTheSame(t *testing.T) {
 		{"an empty authorization", `{"payload":{"authorization":{},"signature":"a"}}`, `{"payload":{"authorization":{},"signature":"b"}}`, false},
 		{"a transaction by its message", solana("a", "m"), solana("b", "m"), true},
 		{"another message", solana("a", "m"), solana("a", "n"), false},
+		{"a transaction of two signers", signers(2, "a", "m"), signers(2, "b", "m"), true},
+		{"a transaction of two signers, another message", signers(2, "a", "m"), signers(2, "a", "n"), false},
+		{"a transaction that lacks its second signature", strings.Replace(signers(1, "a", "m"), `:"A`, `:"B`, 1), strings.Replace(signers(1, "b", "m"), `:"A`, `:"B`, 1), false},
+		{"a transaction of 127 signers", signers(127, "a", "m"), signers(127, "b", "m"), true},
+		{"a count of signers that takes two bytes", signers(128, "a", "m"), signers(128, "b", "m"), false},
 		{"a transaction with a member that nobody knows", solana("a", "m"), strings.Replace(solana("a", "m"), `{"payload":{`, `{"payload":{"x":1,`, 1), true},
 		{"a transaction without its padding", solana("a", "m"), strings.ReplaceAll(solana("a", "m"), "=", ""), true},
 		{"a transaction that is none", `{"payload":{"transaction":"a"}}`, `{"payload":{"transaction":"b"}}`, false},

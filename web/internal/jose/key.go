@@ -99,8 +99,8 @@ func (k Key) Public() (any, error) {
 	case k.Kty == "EC":
 		key, err = k.ec()
 	case k.Kty == "OKP" && k.Crv == "Ed25519":
-		x, e := octets(k.X)
-		if e != nil || len(x) != ed25519.PublicKeySize {
+		x := octets(k.X)
+		if len(x) != ed25519.PublicKeySize {
 			return nil, errors.New("x is not an Ed25519 key")
 		}
 		key = ed25519.PublicKey(x)
@@ -144,12 +144,12 @@ func (k Key) Thumbprint() string {
 }
 
 func (k Key) rsa() (any, error) {
-	n, err := octets(k.N)
-	if err != nil || len(n) == 0 {
+	n := octets(k.N)
+	if len(n) == 0 {
 		return nil, errors.New("n is not base64url")
 	}
-	e, err := octets(k.E)
-	if err != nil || len(e) == 0 || len(e) > 4 {
+	e := octets(k.E)
+	if len(e) == 0 || len(e) > 4 {
 		return nil, errors.New("e is not a small number")
 	}
 	exponent := new(big.Int).SetBytes(e).Int64()
@@ -165,15 +165,18 @@ func (k Key) ec() (any, error) {
 		return nil, fmt.Errorf("unsupported crv %.64q", k.Crv)
 	}
 	size := (curve.Params().BitSize + 7) / 8
-	x, errX := octets(k.X)
-	y, errY := octets(k.Y)
-	if errX != nil || errY != nil || len(x) != size || len(y) != size { // RFC 7518 section 6.2.1.2: the full size
+	x, y := octets(k.X), octets(k.Y)
+	if len(x) != size || len(y) != size { // RFC 7518 section 6.2.1.2: the full size
 		return nil, fmt.Errorf("x and y are not coordinates of %s", k.Crv)
 	}
 	return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
 }
 
-// octets forgives padding, which some issuers write.
-func octets(s string) ([]byte, error) {
-	return base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+// octets forgives padding, which some issuers write. What is no base64url is nil.
+func octets(s string) []byte {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+	if err != nil {
+		return nil
+	}
+	return b
 }

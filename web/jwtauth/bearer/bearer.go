@@ -204,7 +204,7 @@ func (c Challenge) Header() http.Header {
 // %x20-21, %x23-5B, %x5D-7E.
 func quotable(r rune) rune {
 	if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
-		return -1
+		return -1 //mutate:equivalent `1 -> (1+1)`: negative drops the rune
 	}
 	return r
 }

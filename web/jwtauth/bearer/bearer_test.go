@@ -47,6 +47,8 @@ func TestToken(t *testing.T) {
 		{"authorization in any case has the scheme", Sources{Header: "AUTHORIZATION"}, http.Header{"Authorization": {"Bearer a"}}, "", "a"},
 		{"a cookie", Sources{Cookie: "t"}, http.Header{"Cookie": {"a=b; t=x.y; c=d"}}, "", "x.y"},
 		{"a cookie without its quotes", Sources{Cookie: "t"}, http.Header{"Cookie": {`a=b; t="x.y"; c=d`}}, "", "x.y"},
+		{"two quotes are nothing", Sources{Cookie: "t"}, http.Header{"Cookie": {`t=""`}}, "", ""},
+		{"a cookie of one letter in quotes", Sources{Cookie: "t"}, http.Header{"Cookie": {`t="x"`}}, "", "x"},
 		{"one quote stays", Sources{Cookie: "t"}, http.Header{"Cookie": {`t="`}}, "", `"`},
 		{"a quote at one end stays", Sources{Cookie: "t"}, http.Header{"Cookie": {`t=x"`}}, "", `x"`},
 		{"a cookie on the second line", Sources{Cookie: "t"}, http.Header{"Cookie": {"a=b", "t=x"}}, "", "x"},
@@ -81,6 +83,12 @@ func TestValidate(t *testing.T) {
 	if err := (Sources{Cookie: "__Host-t", Header: "X-Amzn-Oidc-Data", Query: "any thing"}).Validate(); err != nil {
 		t.Error(err)
 	}
+	for c := range 256 { // RFC 9110 section 5.6.2
+		want := strings.IndexByte("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", byte(c)) >= 0
+		if got := (Sources{Cookie: string([]byte{byte(c)})}).Validate() == nil; got != want {
+			t.Errorf("%q may stand in a name: %v, want %v", byte(c), got, want)
+		}
+	}
 	for _, s := range []Sources{{Cookie: "a=b"}, {Header: "a b"}, {Header: "é"}, {Cookie: "a;"}} {
 		if s.Validate() == nil {
 			t.Errorf("%+v passed", s)
@@ -95,7 +103,8 @@ func TestChallenge(t *testing.T) {
 		`Bearer realm="api", error="invalid_token", error_description="the token has expired"`: {Realm: "api", Code: InvalidToken, Description: "the token has expired"},
 		`Bearer error="insufficient_scope", scope="a b"`:                                       {Code: InsufficientScope, Scope: "a b"},
 		`DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"`:                                  {Scheme: DPoP, Code: "invalid_dpop_proof", Algs: "ES256 EdDSA"},
-		`Bearer error_description="ab"`:                                                        {Description: "\"a\r\n\\b\u00e9\x00"},
+		`Bearer error_description="ab"`:                                                        {Description: "\"a\r\n\\b\u00e9\x00\x7f\x1f"},
+		`Bearer error_description=" ~"`:                                                        {Description: " ~"},
 	} {
 		if got := c.Header().Get("WWW-Authenticate"); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -171,6 +180,7 @@ func TestNew(t *testing.T) {
 		{"outage", 503, ""},
 		{"misconfigured", 500, ""},
 		{"forbidden", 403, ""},
+		{strings.Repeat("x", 16<<10), 401, `Bearer realm="api", error="invalid_token", error_description="The token is not valid."`},
 		{strings.Repeat("x", 16<<10+1), 401, `Bearer realm="api", error="invalid_token", error_description="The token is too long."`},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
