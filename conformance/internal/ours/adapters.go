@@ -238,6 +238,7 @@ func multipartBody(r *run, o options) (func(http.Handler) http.Handler, error) {
 		MaxParts:                int(limits.number("parts")),
 		MaxFields:               int(limits.number("fields")),
 		MaxFiles:                int(limits.number("files")),
+		RefuseFiles:             limits.has("files") && limits.number("files") == 0,
 		MaxFieldBytes:           int64(limits.number("fieldSize")),
 		MaxFileBytes:            int64(limits.number("fileSize")),
 		MaxNameLength:           int(limits.number("fieldNameSize")),
