@@ -57,7 +57,7 @@ var rewrites = []rewrite{
 	{id: "any-case-request", apply: anyCaseRequest},
 	{id: "cookies-of-payload-2.0", apply: cookies2},
 	{id: "repeated-parameter", apply: repeatedParameter},
-	{id: "stage-stripped", packages: []string{"http-router"}, apply: stageStripped},
+	{id: "stage-stripped", packages: []string{"http-router", "http-dpop"}, apply: stageStripped},
 	{id: "bodyless-methods-pass", packages: parsers, apply: bodylessPass},
 	{id: "partial-content", packages: []string{"http-content-encoding"}, apply: partialContent},
 	{id: "content-length-dropped", apply: contentLength},
@@ -67,7 +67,6 @@ var rewrites = []rewrite{
 	{id: "errors-decorated", packages: []string{"http-error-handler"}, apply: errorsDecorated},
 	{id: "cors-outside", packages: []string{"http-cors", "http-security-headers"}, apply: corsOutside},
 	{id: "no-http-status", apply: noStatus},
-	{id: "redirects-are-answers", apply: redirects},
 	{id: "bodies-are-json", packages: []string{"http-partial-response"}, apply: bodiesAreJSON},
 	{id: "without-negotiation", packages: []string{"http-response-serializer"}, apply: withoutMediaTypes},
 	{id: "spaces-of-credentials", packages: []string{"http-jwt", "http-paseto"}, apply: spacesOfCredentials},
@@ -443,17 +442,7 @@ func (c *Case) withoutStatus() {
 // noStatus: an error whose status is none of HTTP has none.
 func noStatus(c *Case) bool {
 	status, ok := c.thrownStatus()
-	if !ok || status >= 100 && status <= 599 && status == float64(int(status)) {
-		return false
-	}
-	c.withoutStatus()
-	return true
-}
-
-// redirects: an error is a 4xx or a 5xx.
-func redirects(c *Case) bool {
-	status, ok := c.thrownStatus()
-	if !ok || status < 100 || status >= 400 {
+	if !ok || status >= 300 && status <= 599 && status == float64(int(status)) {
 		return false
 	}
 	c.withoutStatus()

@@ -63,6 +63,7 @@ import (
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/claims"
 	"github.com/gomiddy/middy/web/internal/jose"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/jwtauth"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
@@ -397,6 +398,7 @@ func (v *Verifier) uris(r *http.Request) (uris []string, decoded bool, err error
 
 // Handler is the middleware.
 func (v *Verifier) Handler(next http.Handler) http.Handler {
+	layer.Refuses("dpop", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := v.admit(r)
 		if err != nil {

@@ -33,8 +33,8 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
-
 	panicvalue "github.com/gomiddy/middy/internal/panics"
+
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"

@@ -14,6 +14,7 @@ var freshPackages = map[string]func(*gen){
 	"http-content-encoding":      freshEncoding,
 	"http-content-negotiation":   freshNegotiation,
 	"http-cors":                  freshCORS,
+	"http-dpop":                  dpop,
 	"http-error-handler":         freshErrors,
 	"http-event-normalizer":      freshEvents,
 	"http-header-normalizer":     freshHeaders,

@@ -103,8 +103,11 @@ func realistic(door string, v visit) json.RawMessage {
 		}
 	case "http2", "stage", "url":
 		stage, domain, full := "$default", "api.example.com", v.path
+		if plain, err := url.PathUnescape(v.path); err == nil && door != "url" {
+			full = plain // an HTTP API decodes the path
+		}
 		if door == "stage" {
-			stage, full = "prod", "/prod"+v.path
+			stage, full = "prod", "/prod"+full
 		}
 		if door == "url" {
 			domain = "abcdefghij.lambda-url.eu-west-1.on.aws"

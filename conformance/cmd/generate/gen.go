@@ -36,6 +36,7 @@ var packages = map[string]func(*gen){
 	"http-content-encoding":      contentEncoding,
 	"http-content-negotiation":   contentNegotiation,
 	"http-cors":                  cors,
+	"http-dpop":                  dpop,
 	"http-error-handler":         errorHandler,
 	"http-event-normalizer":      eventNormalizer,
 	"http-header-normalizer":     headerNormalizer,

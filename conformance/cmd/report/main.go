@@ -139,7 +139,7 @@ func list(reasons map[string]int) string {
 func counterpart(name string) string {
 	ours := map[string]string{
 		"core": "middy", "util": "web", "validator": "web/validate",
-		"http-content-encoding": "web/compress", "http-content-negotiation": "web/negotiate", "http-cors": "web/cors", "http-error-handler": "web/problem",
+		"http-content-encoding": "web/compress", "http-content-negotiation": "web/negotiate", "http-cors": "web/cors", "http-dpop": "web/dpop", "http-error-handler": "web/problem",
 		"http-event-normalizer": "web", "http-header-normalizer": "web/headers", "http-json-body-parser": "web/jsonbody", "http-jwt": "web/jwtauth",
 		"http-multipart-body-parser": "web/multipart", "http-partial-response": "web/partial", "http-paseto": "web/pasetoauth", "http-response-serializer": "web/serialize",
 		"http-router": "web/router", "http-security-headers": "web/secure", "http-urlencode-body-parser": "web/formbody", "http-urlencode-path-parser": "web/pathparam",

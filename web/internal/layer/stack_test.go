@@ -11,6 +11,7 @@ import (
 	"github.com/gomiddy/middy/web/compress"
 	"github.com/gomiddy/middy/web/cors"
 	"github.com/gomiddy/middy/web/deadline"
+	"github.com/gomiddy/middy/web/dpop"
 	"github.com/gomiddy/middy/web/formbody"
 	"github.com/gomiddy/middy/web/headers"
 	"github.com/gomiddy/middy/web/jsonbody"
@@ -40,6 +41,7 @@ var refusers = map[string]func(http.Handler) http.Handler{
 	"pathparam":  pathparam.New(pathparam.Config{}),
 	"deadline":   deadline.New(deadline.Config{Timeout: time.Second}),
 	"jwtauth":    jwtauth.New(jwtauth.Config{Algorithms: []string{"HS512"}, Secret: secret}),
+	"dpop":       dpop.New(dpop.Config{Origin: "https://api.example.com"}),
 	"scopes":     jwtauth.RequireScopes("orders"),
 	"pasetoauth": pasetoauth.New(pasetoauth.Config{Key: pasetoauth.Key{Public: secret}}),
 	"x402":       x402.New(x402.Config{PayTo: "p", Asset: "a", Amount: "5"}),
