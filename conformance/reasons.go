@@ -154,7 +154,6 @@ var rules = []rule{
 	{id: "connect-has-no-body", packages: []string{"ws-json-body-parser"}, apply: connectHasNoBody},
 	{id: "gone", packages: []string{"ws-response"}, apply: gone},
 	{id: "throttle-retried", packages: []string{"ws-response"}, apply: throttleRetried},
-	{id: "extended-filename", packages: []string{"http-multipart-body-parser"}, apply: extendedFilename},
 	{id: "two-kinds", packages: []string{"http-multipart-body-parser"}, apply: twoKinds},
 	{id: "strings-only", packages: []string{"http-urlencode-path-parser"}, apply: stringsOnly},
 	{id: "formats", packages: []string{"validator"}, apply: formats},

@@ -305,23 +305,6 @@ func throttleRetried(c *Case, want, got map[string]any) bool {
 	return true
 }
 
-// extendedFilename: a file has the name that filename* says.
-func extendedFilename(c *Case, want, got map[string]any) bool {
-	body, _ := c.event()["body"].(string)
-	theirs, ours := object(want, "saw", "body"), object(got, "saw", "body")
-	if !strings.Contains(body, "filename*=") || len(theirs) != len(ours) {
-		return false
-	}
-	applied := false
-	for name, v := range ours {
-		a, b := object(theirs[name]), object(v)
-		if a != nil && b != nil && a["filename"] != b["filename"] {
-			a["filename"], applied = b["filename"], true
-		}
-	}
-	return applied
-}
-
 // twoKinds: a field and a file have one name.
 func twoKinds(c *Case, want, got map[string]any) bool {
 	message, _ := object(got, "error")["message"].(string)
