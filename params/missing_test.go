@@ -36,10 +36,10 @@ func TestAMissingOptionalValueCostsWhatAValueCosts(t *testing.T) {
 		})
 		return requests, waited
 	}
-	there, _ := hour(t, func(f *fake) Ref { return f.ref("there") })
+	there, waits := hour(t, func(f *fake) Ref { return f.ref("there") })
 	requests, waited := hour(t, func(f *fake) Ref { return f.ref("missing").Optional() })
-	if requests > there+4 || waited > 1 {
-		t.Errorf("a missing value took %d requests, and %d reads waited; a value takes %d", requests, waited, there)
+	if requests > there+4 || waited > waits+4 { // each draws its own jitter
+		t.Errorf("a missing value took %d requests, and %d reads waited; a value takes %d, and %d", requests, waited, there, waits)
 	}
 }
 
