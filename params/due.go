@@ -86,7 +86,7 @@ const mostNames = 100
 // decideLocked takes the decisions that are due, or all of them, and returns the
 // entries to refresh beside the handler.
 func (s *Store) decideLocked(now int64, all bool) (due []*entry) {
-	s.sweeps.Add(1) //mutate:equivalent it is compared for equality
+	s.sweeps.Add(1)
 	if all {
 		for _, e := range s.entries {
 			if e.state.Load().known() {
