@@ -120,7 +120,7 @@ func (s *Store) decideLocked(now int64, all bool) (due []*entry) {
 	s.worth.Store(worth)
 	if worth != 0 { // one wait for all that the program declares and that failed
 		for _, e := range s.declared {
-			if e.failing && e.slot != 0 {
+			if e.failing {
 				due = append(due, e)
 			}
 		}
