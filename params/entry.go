@@ -55,8 +55,7 @@ type entryKey struct {
 func (r Ref) entryKey() entryKey { return entryKey{r.provider.Source(), r.key, r.chain} }
 
 // settings takes over what a view asks for. Where several views of one value
-// disagree, the stricter one counts. It reports whether that changed the value
-// that is there.
+// disagree, the stricter one counts. It reports whether views are to look again.
 func (e *entry) settings(r Ref) (tightened bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -80,14 +79,14 @@ func (e *entry) settings(r Ref) (tightened bool) {
 	}
 	dates := r.rotation && !e.rotation
 	e.rotation = e.rotation || r.rotation
-	if st := e.state.Load(); !st.known() || !stricter && !dates {
+	if !stricter && !dates {
 		return false
 	}
 	e.change(func(st *state) {
 		now := e.store.now()
 		st.expires = min(st.expires, st.confirmed+int64(e.lifetime(st)))
-		if dates && st.raw != nil && now < st.expires {
-			st.expires = now // it may end earlier than was known
+		if dates {
+			st.expires = min(st.expires, now) // it may end earlier than was known
 		}
 		st.refreshAt = min(st.refreshAt, st.expires)
 		st.hard = min(st.hard, st.confirmed+int64(e.maxStale))
@@ -129,7 +128,7 @@ func (e *entry) succeed(n uint64, raw Raw, fromFallback bool) (kind EventKind) {
 	defer e.mu.Unlock()
 	old, now := e.state.Load(), e.store.now()
 	switch {
-	case fromFallback && old.raw != nil && raw.Version != old.version && raw.Created.Before(old.created):
+	case fromFallback && raw.Version != old.version && raw.Created.Before(old.created):
 		clear(raw.Bytes)
 		e.change(func(st *state) {
 			st.heard(n, now)
