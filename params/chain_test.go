@@ -98,6 +98,55 @@ func TestWhoseFailureCountsWhenAllFail(t *testing.T) {
 	}
 }
 
+// notLocal could be local, and says that it is not.
+type notLocal struct{ *fake }
+
+func (notLocal) Local() bool { return false }
+
+func TestASourceThatSaysThatItIsNotLocalIsNot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := notLocal{newFake()}, newFake("x", "other")
+		b.name = "other"
+		s := New(plain())
+		wantErr(t, s, String(s, NewRef(a, "x").Fallback(b.ref("x"))), ErrNotFound)
+		wantCalls(t, b, 0)
+	})
+}
+
+func TestRotationDatesOfASourceWithoutThemAreNotAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		wantRead(t, s, String(s, NewRef(struct{ Provider }{f}, "a").FollowRotation()), "one")
+		if got := s.Stats(); got.Requests != 1 || got.Failures != 0 {
+			t.Errorf("%d requests, %d failures; want 1 and 0", got.Requests, got.Failures)
+		}
+	})
+}
+
+func TestThatNoRotationIsPlannedIsNoDateThatHasPassed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		cfg, read := plain(), 0
+		cfg.OnEvent = locked(func(e Event) {
+			if e.Kind == EventRotation {
+				read++
+				if e.Err != nil {
+					t.Errorf("got %v; want no failure", e.Err)
+				}
+			}
+		})
+		s := New(cfg)
+		wantRead(t, s, String(s, f.ref("a").FollowRotation()), "one")
+		if read != 1 {
+			t.Errorf("the dates were read %d times; want once", read)
+		}
+	})
+}
+
 type localDeaf struct{ deaf }
 
 func (localDeaf) Local() bool { return true }

@@ -27,7 +27,6 @@ type entry struct {
 
 	id      entryKey
 	names   int  // of Lookup; guarded by names.mu
-	pinned  bool // never evicted; guarded by Store.mu
 	evicted bool // changed under Store.mu and mu
 
 	mu       sync.Mutex // guards what follows, and changes of state

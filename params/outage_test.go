@@ -135,6 +135,7 @@ func TestPolicy_OneTryInFourIsWaitedFor(t *testing.T) {
 				cfg := plain()
 				tt.edit(&cfg)
 				s := New(cfg)
+				s.background = false // as in a function
 				v := String(s, f.ref("a"))
 				wantRead(t, s, v, "one")
 				f.setLatency(time.Hour)
@@ -256,6 +257,47 @@ func TestWhoWaitsForATryMayLeaveAndMayNotOutstayTheLimit(t *testing.T) {
 		_, err := read(t, s, v)
 		if !errors.Is(err, ErrStale) {
 			t.Error("served beyond the hard limit:", err)
+		}
+	})
+}
+
+// The limit counts when the reader leaves, not when it came.
+func TestWhoWaitsPastTheLimitGetsNoOldValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		cfg := plain()
+		cfg.Patience = -1
+		s := New(cfg)
+		v := String(s, f.ref("a").MaxStale(5*time.Minute+time.Second))
+		wantRead(t, s, v, "one")
+		f.setLatency(time.Hour)
+		wait(5 * time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if got, err := v.Lookup(ctx); err == nil {
+			t.Errorf("got %q beyond its limit", got)
+		}
+		wait(time.Hour) // for the fetch
+	})
+}
+
+// There is nothing to serve meanwhile: the response waits for it as for any fetch.
+func TestAFetchOfAValueThatNeverCameIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		f.failWith("*", errDown)
+		s := New(plain())
+		v := String(s, f.ref("a"))
+		wantErr(t, s, v, ErrUnavailable)
+		f.failWith("*", nil)
+		f.setLatency(100 * time.Millisecond)
+		wait(time.Hour)
+		took := invoke(t, s, func(ctx context.Context) {
+			go func() { _, _ = v.Lookup(ctx) }()
+			wait(time.Millisecond)
+		})
+		if st := v.entry.state.Load(); took != 100*time.Millisecond || st.raw == nil {
+			t.Errorf("the response left after %v, with the value: %v; want 100ms and the value", took, st.raw != nil)
 		}
 	})
 }
