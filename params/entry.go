@@ -54,7 +54,8 @@ type entryKey struct {
 func (r Ref) entryKey() entryKey { return entryKey{r.provider.Source(), r.key, r.chain} }
 
 // settings takes over what a view asks for. Where several views of one value
-// disagree, the stricter one counts. It reports whether views are to look again.
+// disagree, the stricter one counts. It reports whether that changed the value
+// that is there.
 func (e *entry) settings(r Ref) (tightened bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -66,7 +67,7 @@ func (e *entry) settings(r Ref) (tightened bool) {
 		stale = max(r.maxStale, 0)
 	}
 	first := e.ttl < 0
-	stricter := !first && (ttl < e.ttl || stale < e.maxStale || !r.optional && !e.needed)
+	stricter := ttl < e.ttl || stale < e.maxStale || !r.optional && !e.needed
 	if first {
 		e.ttl, e.maxStale = ttl, stale
 	}
@@ -78,7 +79,7 @@ func (e *entry) settings(r Ref) (tightened bool) {
 	}
 	dates := r.rotation && !e.rotation
 	e.rotation = e.rotation || r.rotation
-	if !stricter && !dates {
+	if st := e.state.Load(); !st.known() || !stricter && !dates {
 		return false
 	}
 	e.change(func(st *state) {
@@ -188,7 +189,7 @@ func (e *entry) confirm(st *state, now int64) {
 	ttl := float64(e.ttl)
 	ttl += ttl * cfg.Jitter * (2*cfg.Rand() - 1)
 	st.expires = now + int64(ttl)
-	if w := st.rotation.Window; !w.IsZero() && w.UnixNano() > now {
+	if w := st.rotation.Window; w.After(time.Unix(0, now)) {
 		// Reach the beginning of the window, not its end: rotation may come at
 		// any time in it.
 		st.expires = min(st.expires, w.UnixNano())

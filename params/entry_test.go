@@ -48,18 +48,34 @@ func TestAViewThatAsksForLessTakesNothingBack(t *testing.T) {
 	})
 }
 
+func TestAValueThatNobodyHasReadIsNotLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	s := New(plain())
+	before := s.gen.Load()
+	String(s, f.ref("a"))
+	String(s, f.ref("a").TTL(time.Second).FollowRotation())
+	if s.gen.Load() != before || len(s.agenda) != 0 {
+		t.Errorf("declarations made every view look again, and %d values be decided on; want neither", len(s.agenda))
+	}
+}
+
 func TestAViewThatAsksForNothingNewChangesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFake("a", "one")
+		f := newFake("a", "one", "b", "two")
 		f.setLatency(0)
 		s := New(Config{EarlyRefresh: -1, Rand: func() float64 { return 1 }}) // the TTL is 345 s
 		v := String(s, f.ref("a").Optional())
+		w := String(s, f.ref("b").FollowRotation())
 		wantRead(t, s, v, "one")
+		wantRead(t, s, w, "two")
 		String(s, f.ref("a").Optional())
+		String(s, f.ref("b").FollowRotation())
 		wait(345*time.Second - time.Nanosecond)
 		wantRead(t, s, v, "one")
-		wantCalls(t, f, 1)
+		wantRead(t, s, w, "two")
+		wantCalls(t, f, 3) // with the dates of b
 	})
 }
 

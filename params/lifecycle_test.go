@@ -369,6 +369,31 @@ func TestAfterAFreezeTheNextInvocationAsksAgain(t *testing.T) {
 	})
 }
 
+func TestNothingIsFetchedAfterClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v := String(s, f.ref("a"))
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.Init(t.Context())
+		if f.answered() != 0 || v.entry.state.Load().known() {
+			t.Error("a closed Store has fetched a value; want its fetch cancelled")
+		}
+	})
+}
+
+func TestWhatWasWipedBeforeItsReaderCameIsNoZeroValue(t *testing.T) {
+	t.Parallel()
+	s := New(plain())
+	e := s.entryFor(newFake().ref("a"), asName)
+	if st, _, err := s.landed(e, &flight{e: e}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, %v; want ErrUnavailable", st, err)
+	}
+}
+
 func TestCloseLeavesWhatAnInvocationHolds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

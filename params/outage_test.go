@@ -185,6 +185,24 @@ func TestAValueThatComesIsNotHeldUpByOneThatDoesNot(t *testing.T) {
 	})
 }
 
+// One value's outage is not forgotten for another one that is due as well.
+func TestATryIsWaitedForAlsoBesideAValueThatComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost, fine := newFake("a", "one"), newFake("b", "two")
+		fine.name = "other"
+		s := New(plain())
+		wantRead(t, s, String(s, lost.ref("a")), "one")
+		wantRead(t, s, String(s, fine.ref("b")), "two")
+		lost.setLatency(time.Hour)
+		for try := range 2 {
+			wait(10 * time.Minute) // a is due before b
+			if took := invoke(t, s, func(context.Context) {}); took != 250*time.Millisecond {
+				t.Errorf("try %d: the response left after %v; want 250ms", try, took)
+			}
+		}
+	})
+}
+
 // Outside of invocations nobody joins: a server tries in the background, and a
 // function without the middleware waits, since what it begins may be frozen.
 func TestPolicy_AnOutageOutsideInvocations(t *testing.T) {
