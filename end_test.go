@@ -266,6 +266,22 @@ func TestCloseEndsAReadThatIsUnderWay(t *testing.T) {
 	}
 }
 
+func TestAReaderThatFailsAfterTheTimeoutAndCannotBeClosedIsAbandoned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		h := func(ctx context.Context, _ order) (io.Reader, error) {
+			return &read{func([]byte) (int, error) { <-ctx.Done(); return 0, notFound{} }, func() error { <-release; return nil }}, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err, crash := loop(ctx, mustNew(t, h, &Timeout{Logger: quiet()}), `{}`)
+		if e := report(err); e.Type != "TimeoutError" || !e.ShouldExit || crash == nil {
+			t.Errorf("got %v, %v", err, crash)
+		}
+		close(release)
+	})
+}
+
 func TestAReaderThatCannotBeClosedCostsTheSandbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

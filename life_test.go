@@ -448,6 +448,21 @@ func TestAFailureOfItsOwnIsNotATimeout(t *testing.T) {
 	})
 }
 
+func TestWhatTheContextCausedIsATimeout(t *testing.T) {
+	for _, caused := range []error{context.Canceled, context.DeadlineExceeded} {
+		synctest.Test(t, func(t *testing.T) {
+			h := func(ctx context.Context, _ order) (receipt, error) {
+				<-ctx.Done()
+				return receipt{}, fmt.Errorf("get: %w", caused)
+			}
+			_, _, err := underTimeout(t, &Timeout{Logger: quiet()}, 3*time.Second, h)
+			if _, ok := err.(*TimeoutError); !ok {
+				t.Errorf("%v: got %v", caused, err)
+			}
+		})
+	}
+}
+
 func TestAnAbandonedHandlerCostsTheSandbox(t *testing.T) {
 	e, ok := reported(&TimeoutError{Abandoned: true}).(messages.InvokeResponse_Error)
 	if !ok || !e.ShouldExit || e.Type != "TimeoutError" || !strings.Contains(e.Message, "still open: nothing") {
