@@ -518,6 +518,20 @@ func TestSettlersRunAtTheSameTimeAndAreNotWaitedForBeyondTheDeadline(t *testing.
 	})
 }
 
+func TestTheEnginesLinesGoToTheDefaultLogger(t *testing.T) {
+	var text bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&text, nil)))
+	defer slog.SetDefault(quiet())
+	bad := note(new([]string), "bad")
+	bad.settle = func(context.Context) { panic("boom") }
+	for _, mw := range [][]Middleware{{bad}, {bad, &Timeout{}}} {
+		text.Reset()
+		if _, err := mustNew(t, accept, mw...).Invoke(t.Context(), []byte(`{}`)); err != nil || !strings.Contains(text.String(), "settle of *middy.settler: panic: boom") {
+			t.Errorf("%d layers: %v, %q", len(mw), err, text.String())
+		}
+	}
+}
+
 func TestWithoutSettlersAnInvocationPaysNothingForThem(t *testing.T) {
 	var log []string
 	none := mustNew(t, accept)
