@@ -362,6 +362,7 @@ func TestBasePath(t *testing.T) {
 		fmt.Fprint(w, r.URL.RequestURI(), " ", r.PathValue("x"), " ", r.Pattern)
 	})
 	rt.HandleFunc("GET /", tag("root"))
+	rt.HandleFunc("GET /v12", tag("v12"))
 	for target, want := range map[string]string{
 		"/v1/a/1?q": "200 /v1/a/1?q 1 GET /a/{x}",
 		"/v1/a/1/":  "200 /v1/a/1/ 1 GET /a/{x}",
@@ -369,6 +370,7 @@ func TestBasePath(t *testing.T) {
 		"/v1":       "200 root",
 		"/v1/":      "200 root",
 		"/v12/a/1":  "404",
+		"/v12":      "200 v12", // which only begins like the base path
 	} {
 		w := do(rt, "GET", target)
 		if got := fmt.Sprint(w.Code, " ", w.Body); !strings.HasPrefix(got, want) {
