@@ -203,6 +203,9 @@ func TestMethodNotAllowedNamesTheOthers(t *testing.T) {
 	if w := do(rt, "OPTIONS", "/nowhere"); w.Code != 404 {
 		t.Errorf("OPTIONS of a path without routes: %d", w.Code)
 	}
+	if w := do(rt, "GET", "/c"); w.Code != 405 || w.Header().Get("Allow") != "OPTIONS" {
+		t.Errorf("a route for OPTIONS alone: got %d %q, want 405 OPTIONS", w.Code, w.Header().Get("Allow"))
+	}
 	if w := do(rt, "OPTIONS", "/c"); w.Code != 200 || w.Body.String() != "OPTIONS /c" {
 		t.Errorf("a route of one's own for OPTIONS: %d %s", w.Code, w.Body)
 	}
