@@ -695,3 +695,22 @@ func TestAnEventAndAResultMayKnowTheirOwnJSON(t *testing.T) {
 		})
 	}
 }
+
+type thrown struct{ err error }
+
+func (f thrown) Failure() error { return f.err }
+
+// What cannot return an error, such as the Get of a required value, throws one.
+func TestAFailureThatIsThrownIsThatErrorToEveryLayer(t *testing.T) {
+	cause := errors.New("no such secret")
+	for name, f := range map[string]*Function{
+		"by the handler": mustNew(t, func(context.Context, order) (receipt, error) { panic(thrown{cause}) }),
+		"by a layer":     mustNew(t, accept, Func(func(Handler) Handler { return func(context.Context, *Invocation) (any, error) { panic(thrown{cause}) } })),
+		"by a phase":     mustNew(t, accept, Hooks{Before: func(context.Context, *Invocation) error { panic(thrown{cause}) }}),
+	} {
+		_, err := f.Invoke(t.Context(), []byte(`{}`))
+		if _, panicked := errors.AsType[*PanicError](err); panicked || !errors.Is(err, cause) {
+			t.Errorf("thrown %s: %v, want the error that was thrown and no panic", name, err)
+		}
+	}
+}
