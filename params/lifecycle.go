@@ -150,7 +150,7 @@ func (s *Store) Settle(ctx context.Context) {
 
 func (s *Store) settle(ctx context.Context) {
 	s.mu.Lock()
-	join := s.active == 1 && len(s.flights) > 0 && !s.managed //mutate:equivalent `> -> >=`: without flights there is nothing to wait for
+	join := s.active == 1 && !s.managed
 	s.mu.Unlock()
 	if join {
 		s.joinFlights(ctx)
