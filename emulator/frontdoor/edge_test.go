@@ -224,6 +224,35 @@ func TestEdge10TheWrongHeaderMapIsToldAndNotGuessed(t *testing.T) {
 	}
 }
 
+// What aws-lambda-go's own response types write for a map that is not set is null,
+// which is no member at any door.
+func TestAMemberThatIsNullIsAbsent(t *testing.T) {
+	headers := map[string]string{"X-A": "1"}
+	for _, tt := range []struct {
+		door   frontdoor.Door
+		result any
+	}{
+		{fixed{frontdoor.HTTPAPI{}}, events.APIGatewayV2HTTPResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.FunctionURL{}, events.APIGatewayV2HTTPResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.Lattice{}, events.APIGatewayProxyResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.RESTAPI{}, events.APIGatewayProxyResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.HTTPAPI1{}, events.APIGatewayProxyResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.ALB{}, events.ALBTargetGroupResponse{StatusCode: 200, StatusDescription: "200 OK", Headers: headers, Body: "hi"}},
+		{frontdoor.ALB{MultiValue: true}, events.ALBTargetGroupResponse{StatusCode: 200, StatusDescription: "200 OK", MultiValueHeaders: map[string][]string{"X-A": {"1"}}, Body: "hi"}},
+		{frontdoor.ALB{}, map[string]any{"statusCode": 200, "statusDescription": nil, "headers": headers, "body": "hi", "isBase64Encoded": nil, "cookies": nil}},
+		{frontdoor.HTTPAPI{}, map[string]any{"statusCode": 200, "headers": headers, "body": "hi", "isBase64Encoded": nil, "cookies": nil}},
+	} {
+		result, err := json.Marshal(tt.result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, warnings := send(tt.door, &double{result: string(result)}, request("GET", "/", "", nil))
+		if w.Code != 200 || w.Header().Get("X-A") != "1" || w.Body.String() != "hi" || len(warnings) > 0 {
+			t.Errorf("%T, %T %s: got %d %v %q, warned of %v; want 200 and no warning", tt.door, tt.result, result, w.Code, w.Header(), w.Body, warnings)
+		}
+	}
+}
+
 func TestARESTAPITakesTheResourceFirst(t *testing.T) {
 	door := frontdoor.RESTAPI{Routes: []string{"GET /orders/{id}", "ANY /{proxy+}", "POST /orders/new", "DELETE /orders/new"}}
 	for _, tt := range []struct{ method, path, resource string }{
