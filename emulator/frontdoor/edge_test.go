@@ -224,14 +224,50 @@ func TestEdge10TheWrongHeaderMapIsToldAndNotGuessed(t *testing.T) {
 	}
 }
 
-func TestARESTAPITakesTheResourceFirst(t *testing.T) {
-	door := frontdoor.RESTAPI{Routes: []string{"GET /orders/{id}", "ANY /{proxy+}", "POST /orders/new", "DELETE /orders/new"}}
+// What aws-lambda-go's own response types write for a map that is not set is null,
+// which is no member at any door.
+func TestAMemberThatIsNullIsAbsent(t *testing.T) {
+	headers := map[string]string{"X-A": "1"}
+	for _, tt := range []struct {
+		door   frontdoor.Door
+		result any
+	}{
+		{fixed{frontdoor.HTTPAPI{}}, events.APIGatewayV2HTTPResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.FunctionURL{}, events.APIGatewayV2HTTPResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.Lattice{}, events.APIGatewayProxyResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.RESTAPI{}, events.APIGatewayProxyResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.HTTPAPI1{}, events.APIGatewayProxyResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
+		{frontdoor.ALB{}, events.ALBTargetGroupResponse{StatusCode: 200, StatusDescription: "200 OK", Headers: headers, Body: "hi"}},
+		{frontdoor.ALB{MultiValue: true}, events.ALBTargetGroupResponse{StatusCode: 200, StatusDescription: "200 OK", MultiValueHeaders: map[string][]string{"X-A": {"1"}}, Body: "hi"}},
+		{frontdoor.ALB{}, map[string]any{"statusCode": 200, "statusDescription": nil, "headers": headers, "body": "hi", "isBase64Encoded": nil, "cookies": nil}},
+		{frontdoor.HTTPAPI{}, map[string]any{"statusCode": 200, "headers": headers, "body": "hi", "isBase64Encoded": nil, "cookies": nil}},
+	} {
+		result, err := json.Marshal(tt.result)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, warnings := send(tt.door, &double{result: string(result)}, request("GET", "/", "", nil))
+		if w.Code != 200 || w.Header().Get("X-A") != "1" || w.Body.String() != "hi" || len(warnings) > 0 {
+			t.Errorf("%T, %T %s: got %d %v %q, warned of %v; want 200 and no warning", tt.door, tt.result, result, w.Code, w.Header(), w.Body, warnings)
+		}
+	}
+}
+
+func TestARESTAPITakesTheMostSpecificResourceThatHasTheMethod(t *testing.T) {
+	door := frontdoor.RESTAPI{Routes: []string{
+		"GET /orders/{id}", "ANY /files/{proxy+}", "POST /orders/new", "DELETE /orders/new", "OPTIONS /files", "ANY /files/list", "GET /files/{name}",
+	}}
 	for _, tt := range []struct{ method, path, resource string }{
 		{"GET", "/orders/42", "/orders/{id}"},
-		{"GET", "/other/42", "/{proxy+}"},
 		{"DELETE", "/orders/new", "/orders/new"},
-		{"GET", "/orders/new", ""}, // the resource is there, the method is not
-		{"PUT", "/orders/42", ""},
+		{"GET", "/orders/new", "/orders/{id}"},  // the literal has no GET
+		{"PUT", "/orders/42", ""},               // no resource has PUT
+		{"POST", "/files/a", "/files/{proxy+}"}, // the variable has no POST
+		{"GET", "/files/a", "/files/{name}"},    // and GET is its own
+		{"GET", "/files/list", "/files/list"},   // ANY of the literal before GET of the variable
+		{"OPTIONS", "/files", "/files"},         // only for the preflight
+		{"GET", "/files", ""},                   // a greedy variable is not empty
+		{"GET", "/files/a/b", "/files/{proxy+}"},
 		{"GET", "/", ""},
 	} {
 		event, err := door.Event(request(tt.method, tt.path, "", nil), nil, frontdoor.Arrival{})

@@ -29,14 +29,19 @@ func readFields(payload []byte, known []string) (fields, error) {
 	return f, nil
 }
 
+// has reports whether a member is there. null is not: aws-lambda-go's response types
+// write it for a map that is not set.
+func (f fields) has(member string) bool {
+	return f[member] != nil && string(f[member]) != "null"
+}
+
 // status begins a reply. A missing status is malformed.
 func (f fields) status() (*reply, error) {
 	out := newReply()
-	raw := f["statusCode"]
-	if raw == nil || string(raw) == "null" {
+	if !f.has("statusCode") {
 		return nil, fmt.Errorf("%w: it has no statusCode", ErrMalformed)
 	}
-	return out, out.setStatus(raw)
+	return out, out.setStatus(f["statusCode"])
 }
 
 // reply2 reads the long form of payload format 2.0, but for its body. Other keys
@@ -56,7 +61,7 @@ func (f fields) reply2(keep func(string) string) (*reply, error) {
 	if out.header.Get("Content-Type") == "" {
 		out.header.Set("Content-Type", plainText)
 	}
-	if f["multiValueHeaders"] != nil {
+	if f.has("multiValueHeaders") {
 		out.warn("multiValueHeaders was ignored: payload format 2.0 has headers, and cookies")
 	}
 	return out, nil
@@ -96,7 +101,7 @@ func (f fields) setMultiValue(out *reply) error {
 
 // take reads an object of headers in the order of the JSON.
 func (f fields) take(member string, out *reply, values func(json.RawMessage) ([]string, error)) error {
-	if f[member] == nil || string(f[member]) == "null" {
+	if !f.has(member) {
 		return nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(f[member]))
@@ -173,7 +178,7 @@ func (f fields) setBody(out *reply, decode bool) error {
 // checkDescription warns of a statusDescription that is not "200 OK".
 func (f fields) checkDescription(out *reply) {
 	var text string
-	if f["statusDescription"] == nil || json.Unmarshal(f["statusDescription"], &text) != nil {
+	if !f.has("statusDescription") || json.Unmarshal(f["statusDescription"], &text) != nil {
 		return
 	}
 	if !strings.HasPrefix(text, fmt.Sprintf("%d ", out.status)) {

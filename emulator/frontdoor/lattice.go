@@ -134,7 +134,7 @@ func (d Lattice) Respond(w http.ResponseWriter, result *runtimeapi.Response, in 
 	if err := f.setHeaders(reply); err != nil {
 		return err
 	}
-	if f["multiValueHeaders"] != nil {
+	if f.has("multiValueHeaders") {
 		reply.warn("multiValueHeaders was ignored: VPC Lattice reads headers")
 	}
 	f.checkDescription(reply)

@@ -34,7 +34,7 @@ func CloseNotify(w http.ResponseWriter) <-chan bool {
 // EndsHandler reports whether a status may end a handler in place of its result: one of
 // an error, or a redirect that is registered.
 func EndsHandler(status int) bool {
-	return status >= 400 && status <= 599 || status >= 300 && status < 400 && http.StatusText(status) != ""
+	return status >= 400 && status <= 599 || status >= 300 && http.StatusText(status) != ""
 }
 
 // Track returns a writer for which [Begun] knows whether the response has begun: w
@@ -95,7 +95,7 @@ type onHeader struct {
 }
 
 func (w *onHeader) WriteHeader(status int) {
-	if status < 200 && status != http.StatusSwitchingProtocols { // informational: another one follows
+	if informational(status) {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
@@ -106,6 +106,11 @@ func (w *onHeader) WriteHeader(status int) {
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// informational reports whether another status follows. None follows 101.
+func informational(status int) bool {
+	return status < 200 && status != http.StatusSwitchingProtocols
 }
 
 func (w *onHeader) begin() {
@@ -162,7 +167,7 @@ func (b *Buffer) Header() http.Header { return b.w.Header() }
 
 // WriteHeader implements [http.ResponseWriter].
 func (b *Buffer) WriteHeader(status int) {
-	if status < 200 || b.through {
+	if informational(status) || b.through {
 		b.w.WriteHeader(status)
 		return
 	}

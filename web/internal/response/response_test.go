@@ -1,12 +1,15 @@
 package response
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,6 +47,78 @@ func TestOnHeaderIsCalledOnceBeforeTheFinalStatus(t *testing.T) {
 				t.Errorf("%d calls, status %d, sent %d %v", calls, status, resp.StatusCode, resp.Header)
 			}
 		})
+	}
+}
+
+// heard is a writer that keeps every status that it is given, as net/http's server
+// does, which logs the second.
+type heard struct {
+	http.ResponseWriter
+	statuses []int
+}
+
+func (h *heard) WriteHeader(status int) { h.statuses = append(h.statuses, status) }
+
+func TestWhichStatusReachesTheServer(t *testing.T) {
+	for _, c := range []struct {
+		rule   string
+		buffer func(*Buffer)
+		want   []int
+	}{
+		{"what waits is sent once", func(b *Buffer) { b.WriteHeader(201); b.WriteHeader(500) }, []int{201}},
+		{"early hints go out at once", func(b *Buffer) { b.WriteHeader(103); b.WriteHeader(201) }, []int{103, 201}},
+		{"nothing follows 101", func(b *Buffer) { b.WriteHeader(101); b.WriteHeader(200) }, []int{101}},
+		{"a second one after a flush is the server's to log", func(b *Buffer) { b.WriteHeader(201); b.Flush(); b.WriteHeader(500) }, []int{201, 500}},
+		{"a hijack that failed does not hold back what goes through", func(b *Buffer) { b.Flush(); _, _, _ = b.Hijack(); b.WriteHeader(500) }, []int{200, 500}},
+		{"a hijack that failed lets it wait", func(b *Buffer) { _, _, _ = b.Hijack(); b.WriteHeader(201); b.WriteHeader(500) }, []int{201}},
+	} {
+		t.Run("buffered: "+c.rule, func(t *testing.T) {
+			t.Parallel()
+			w := &heard{ResponseWriter: httptest.NewRecorder()}
+			b := NewBuffer(w, 10)
+			c.buffer(b)
+			status, body, _ := b.Whole()
+			if err := b.Send(status, body); err != nil || !slices.Equal(w.statuses, c.want) {
+				t.Errorf("got %v, error %v, want %v", w.statuses, err, c.want)
+			}
+		})
+	}
+	for _, c := range []struct {
+		rule string
+		hook func(http.ResponseWriter)
+		want []int
+	}{
+		{"nothing follows 101", func(w http.ResponseWriter) { w.WriteHeader(101) }, []int{418}},
+		{"early hints are not the final status", func(w http.ResponseWriter) { w.WriteHeader(103) }, []int{103, 418}},
+		{"a hijack that fails does not begin again", func(w http.ResponseWriter) { w.WriteHeader(200); _, _, _ = w.(http.Hijacker).Hijack() }, []int{418}},
+	} {
+		t.Run("hooked: "+c.rule, func(t *testing.T) {
+			t.Parallel()
+			w := &heard{ResponseWriter: httptest.NewRecorder()}
+			hooked, finish := OnHeader(w, func(int, http.Header) int { return 418 })
+			c.hook(hooked)
+			finish()
+			if !slices.Equal(w.statuses, c.want) {
+				t.Errorf("got %v, want %v", w.statuses, c.want)
+			}
+		})
+	}
+}
+
+// taken is a connection that can be taken over.
+type taken struct{ http.ResponseWriter }
+
+func (taken) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
+
+func TestAHijackedResponseIsNotSentFromTheBuffer(t *testing.T) {
+	w := &heard{ResponseWriter: httptest.NewRecorder()}
+	b := NewBuffer(taken{w}, 10)
+	if _, _, err := b.Hijack(); err != nil {
+		t.Fatal(err)
+	}
+	_, _, whole := b.Whole()
+	if err := b.Send(200, nil); whole || err != nil || len(w.statuses) > 0 {
+		t.Errorf("whole %v, error %v, sent %v; the response is the handler's", whole, err, w.statuses)
 	}
 }
 
