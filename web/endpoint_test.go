@@ -584,6 +584,10 @@ type typed struct{ S string }
 
 func (typed) Headers(h http.Header) { h.Set("Content-Type", "application/vnd.x+json") }
 
+type reset struct{ X string }
+
+func (reset) Status() int { return 205 }
+
 type nothing struct{}
 
 func TestTheResult(t *testing.T) {
@@ -601,10 +605,13 @@ func TestTheResult(t *testing.T) {
 		{"with methods of the pointer", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 202, X: "x"}, nil }), 202, `{"X":"x"}`, [2]string{}},
 		{"a nil pointer is null", web.JSON(func(context.Context, nothing) (*created, error) { return nil, nil }), 200, `null`, [2]string{}},
 		{"nothing is 204", web.JSON(func(context.Context, nothing) (struct{}, error) { return struct{}{}, nil }), 204, ``, [2]string{"Content-Type", ""}},
+		{"204 has no body", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 204}, nil }), 204, ``, [2]string{"Content-Type", ""}},
+		{"205 has no body", web.JSON(func(context.Context, nothing) (reset, error) { return reset{}, nil }), 205, ``, [2]string{"Content-Type", ""}},
 		{"304 has no body", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 304}, nil }), 304, ``, [2]string{"Content-Type", ""}},
 		{"its own media type", web.JSON(func(context.Context, nothing) (typed, error) { return typed{"x"}, nil }), 200, `{"S":"x"}`, [2]string{"Content-Type", "application/vnd.x+json"}},
 		{"an interface", web.JSON(func(context.Context, nothing) (any, error) { return created{"7"}, nil }), 201, `{"id":"7"}`, [2]string{"Location", "/orders/7"}},
 		{"no final status", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 100}, nil }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
+		{"no status of HTTP", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 600}, nil }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
 		{"what cannot be JSON", web.JSON(func(context.Context, nothing) (any, error) { return func() {}, nil }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
 		{"the function's error", web.JSON(func(context.Context, nothing) (any, error) { return nil, web.Errorf(404, "no such order") }), 404, `{"title":"Not Found","status":404,"detail":"no such order"}` + "\n", [2]string{}},
 		{"an error that is not for clients", web.JSON(func(context.Context, nothing) (any, error) { return nil, errors.New("secret") }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
@@ -629,6 +636,7 @@ func TestDescribe(t *testing.T) {
 		{web.JSON(func(context.Context, stay) (created, error) { return created{}, nil }), web.Operation{Input: reflect.TypeFor[stay](), Output: reflect.TypeFor[created](), Status: 201}},
 		{web.JSON(func(context.Context, stay) (*created, error) { return nil, nil }), web.Operation{Input: reflect.TypeFor[stay](), Output: reflect.TypeFor[*created](), Status: 201}},
 		{web.JSON(func(context.Context, stay) (struct{}, error) { return struct{}{}, nil }), web.Operation{Input: reflect.TypeFor[stay](), Status: 204}},
+		{web.JSON(func(context.Context, stay) (reset, error) { return reset{}, nil }), web.Operation{Input: reflect.TypeFor[stay](), Status: 205}},
 		{web.JSON(func(context.Context, stay) (int, error) { return 0, nil }, web.EndpointConfig{RefuseUnknown: true}), web.Operation{Input: reflect.TypeFor[stay](), Output: reflect.TypeFor[int](), Status: 200, RefusesUnknown: true}},
 	} {
 		if got := c.e.Describe(); got != c.want {
