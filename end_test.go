@@ -266,6 +266,22 @@ func TestCloseEndsAReadThatIsUnderWay(t *testing.T) {
 	}
 }
 
+func TestAReaderThatFailsAfterTheTimeoutAndCannotBeClosedIsAbandoned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		h := func(ctx context.Context, _ order) (io.Reader, error) {
+			return &read{func([]byte) (int, error) { <-ctx.Done(); return 0, notFound{} }, func() error { <-release; return nil }}, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err, crash := loop(ctx, mustNew(t, h, &Timeout{Logger: quiet()}), `{}`)
+		if e := report(err); e.Type != "TimeoutError" || !e.ShouldExit || crash == nil {
+			t.Errorf("got %v, %v", err, crash)
+		}
+		close(release)
+	})
+}
+
 func TestAReaderThatCannotBeClosedCostsTheSandbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -500,6 +516,20 @@ func TestSettlersRunAtTheSameTimeAndAreNotWaitedForBeyondTheDeadline(t *testing.
 		}
 		time.Sleep(2 * time.Hour)
 	})
+}
+
+func TestTheEnginesLinesGoToTheDefaultLogger(t *testing.T) {
+	var text bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&text, nil)))
+	defer slog.SetDefault(quiet())
+	bad := note(new([]string), "bad")
+	bad.settle = func(context.Context) { panic("boom") }
+	for _, mw := range [][]Middleware{{bad}, {bad, &Timeout{}}} {
+		text.Reset()
+		if _, err := mustNew(t, accept, mw...).Invoke(t.Context(), []byte(`{}`)); err != nil || !strings.Contains(text.String(), "settle of *middy.settler: panic: boom") {
+			t.Errorf("%d layers: %v, %q", len(mw), err, text.String())
+		}
+	}
 }
 
 func TestWithoutSettlersAnInvocationPaysNothingForThem(t *testing.T) {

@@ -342,6 +342,58 @@ func TestTyped(t *testing.T) {
 	}
 }
 
+func TestHooksThatAreNotSetDoNothing(t *testing.T) {
+	after := Hooks{After: func(context.Context, *Invocation, any) (any, error) { return "after", nil }}
+	boom := func(context.Context, order) (receipt, error) { panic("boom") }
+	fails := func(context.Context, order) (receipt, error) { return receipt{}, io.ErrUnexpectedEOF }
+	inner := Func(func(Handler) Handler {
+		return func(context.Context, *Invocation) (any, error) { panic("boom") }
+	})
+	for rule, f := range map[string]*Function{
+		"a panic of the handler": mustNew(t, boom, after), "a panic of a layer": mustNew(t, accept, after, inner),
+	} {
+		_, err := f.Invoke(t.Context(), []byte(`{}`))
+		if p, ok := errors.AsType[*PanicError](err); !ok || p.Value != "boom" {
+			t.Errorf("%s passes as %v", rule, err)
+		}
+	}
+	if out, err := mustNew(t, fails, after).Invoke(t.Context(), []byte(`{}`)); err != io.ErrUnexpectedEOF {
+		t.Errorf("a failure passes as %s, %v", out, err)
+	}
+	if out, err := mustNew(t, accept, after).Invoke(t.Context(), []byte(`{}`)); string(out) != `"after"` || err != nil {
+		t.Errorf("a success: %s, %v", out, err)
+	}
+}
+
+func TestTypedFitsOnlyWhereBothTypesDo(t *testing.T) {
+	event := Typed(func(context.Context, *string, func(context.Context) (*receipt, error)) (*receipt, error) {
+		return nil, nil
+	})
+	result := Typed(func(context.Context, *order, func(context.Context) (*string, error)) (*string, error) {
+		return nil, nil
+	})
+	for name, m := range map[string]Middleware{"another event": event, "another result": result} {
+		if _, err := New(accept, m); err == nil || !strings.Contains(err.Error(), "is made for") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestTypedIsNotCalledForAnEventOfAnotherType(t *testing.T) {
+	called := false
+	typed := Typed(func(ctx context.Context, _ *order, next func(context.Context) (*receipt, error)) (*receipt, error) {
+		called = true
+		return next(ctx)
+	})
+	replace := Hooks{Before: func(_ context.Context, inv *Invocation) error { inv.Event = "x"; return nil }}
+	if _, err := mustNew(t, accept, replace, typed).Invoke(t.Context(), []byte(`{}`)); err == nil || called {
+		t.Errorf("got %v, called: %v", err, called)
+	}
+	if _, err := mustNew(t, accept, typed).Invoke(t.Context(), []byte(`[]`)); err == nil || called {
+		t.Errorf("an event that does not decode: %v, called: %v", err, called)
+	}
+}
+
 func TestTypedMeetsForeignResults(t *testing.T) {
 	pass := Typed(func(ctx context.Context, _ *order, next func(context.Context) (*receipt, error)) (*receipt, error) {
 		return next(ctx)
@@ -641,5 +693,24 @@ func TestAnEventAndAResultMayKnowTheirOwnJSON(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+type thrown struct{ err error }
+
+func (f thrown) Failure() error { return f.err }
+
+// What cannot return an error, such as the Get of a required value, throws one.
+func TestAFailureThatIsThrownIsThatErrorToEveryLayer(t *testing.T) {
+	cause := errors.New("no such secret")
+	for name, f := range map[string]*Function{
+		"by the handler": mustNew(t, func(context.Context, order) (receipt, error) { panic(thrown{cause}) }),
+		"by a layer":     mustNew(t, accept, Func(func(Handler) Handler { return func(context.Context, *Invocation) (any, error) { panic(thrown{cause}) } })),
+		"by a phase":     mustNew(t, accept, Hooks{Before: func(context.Context, *Invocation) error { panic(thrown{cause}) }}),
+	} {
+		_, err := f.Invoke(t.Context(), []byte(`{}`))
+		if _, panicked := errors.AsType[*PanicError](err); panicked || !errors.Is(err, cause) {
+			t.Errorf("thrown %s: %v, want the error that was thrown and no panic", name, err)
+		}
 	}
 }

@@ -11,29 +11,20 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"github.com/gomiddy/middy/internal/panics"
 )
 
 // A PanicError is a panic of the handler or of a middleware, as the layers
 // outside it see it, or of other code of the user that the engine runs: Read and
 // Close of a stream, MarshalJSON, Init, Settle and their like. If no layer turns
 // it into an answer, it is reported to Lambda as aws-lambda-go reports a panic,
-// and the sandbox is replaced.
-type PanicError struct {
-	// Value is what was given to panic.
-	Value any
-	// Stack holds the program counters of the panicking goroutine, innermost
-	// first; at most 32.
-	Stack []uintptr
-}
-
-// Error has no stack: error texts reach clients and logs of other systems.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value given to panic, when it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
+// and the sandbox is replaced. Its text has no stack: error texts reach clients
+// and logs of other systems.
+//
+// A panic with a value that has a method Failure() error is none: it is that
+// error. The Get of package params uses it.
+type PanicError = panics.PanicError
 
 // A DecodeError says that an event was not what the handler takes. It travels
 // through the layers like any failure of the handler.
@@ -54,28 +45,6 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 // ErrorType keeps the name that aws-lambda-go reports for such an event, which
 // state machines may already match on.
 func (e *DecodeError) ErrorType() string { return errorType(e.Err) }
-
-// recovered turns a recovered value into an error. It is called in a deferred
-// function, so the panicking frames are still on the stack.
-func recovered(value any) *PanicError {
-	pcs := make([]uintptr, 48)
-	pcs = pcs[:runtime.Callers(2, pcs)]
-	// Drop what is ours and the runtime's: everything up to the frame that
-	// called panic. What is left starts where the reader wants to look.
-	if i := afterGopanic(pcs); i > 0 {
-		pcs = pcs[i:]
-	}
-	return &PanicError{Value: value, Stack: pcs[:min(len(pcs), 32)]}
-}
-
-func afterGopanic(pcs []uintptr) int {
-	for i, pc := range pcs {
-		if runtime.FuncForPC(pc-1).Name() == "runtime.gopanic" { // nil has no name
-			return i + 1
-		}
-	}
-	return 0
-}
 
 // reported is the error as it is given to aws-lambda-go, which sends the name of
 // its Go type as errorType. It returns err itself wherever aws-lambda-go would

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+
+	"github.com/gomiddy/middy/internal/panics"
 )
 
 // A Function is a handler with its middlewares around it. It is immutable and
@@ -80,7 +82,7 @@ func innermost[E, R any](h func(context.Context, E) (R, error)) Handler {
 	return func(ctx context.Context, inv *Invocation) (_ any, err error) {
 		defer func() {
 			if v := recover(); v != nil {
-				err = recovered(v)
+				err = panics.Recovered(v)
 			}
 		}()
 		if inv.decodeErr != nil {

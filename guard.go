@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/gomiddy/middy/internal/panics"
 )
 
 // A GoexitError says that the goroutine of a handler, a layer or another part of
@@ -24,7 +26,7 @@ var errOverrun = errors.New("it did not return in its time")
 func guarded(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = recovered(v)
+			err = panics.Recovered(v)
 		}
 	}()
 	return f()

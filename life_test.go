@@ -371,6 +371,9 @@ func TestTimeout(t *testing.T) {
 		{"a reserve of the user's choice", Timeout{Reserve: time.Second}, 3 * time.Second, heed(time.Hour), "", true, false, 2 * time.Second},
 		{"never more than half of what is left", Timeout{Reserve: time.Minute}, 3 * time.Second, heed(time.Hour), "", true, false, 1500 * time.Millisecond},
 		{"negative: no guard", Timeout{Reserve: -1}, 3 * time.Second, heed(5 * time.Second), "", true, false, 3 * time.Second},
+		{"negative: nothing is abandoned", Timeout{Reserve: -1}, 3 * time.Second, ignore(5 * time.Second), ok, false, false, 5 * time.Second},
+		{"the deadline is over already: no guard", Timeout{}, -time.Second, ignore(time.Second), ok, false, false, time.Second},
+		{"the deadline is now: no guard", Timeout{}, 0, ignore(time.Second), ok, false, false, time.Second},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -446,6 +449,21 @@ func TestAFailureOfItsOwnIsNotATimeout(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	})
+}
+
+func TestWhatTheContextCausedIsATimeout(t *testing.T) {
+	for _, caused := range []error{context.Canceled, context.DeadlineExceeded} {
+		synctest.Test(t, func(t *testing.T) {
+			h := func(ctx context.Context, _ order) (receipt, error) {
+				<-ctx.Done()
+				return receipt{}, fmt.Errorf("get: %w", caused)
+			}
+			_, _, err := underTimeout(t, &Timeout{Logger: quiet()}, 3*time.Second, h)
+			if _, ok := err.(*TimeoutError); !ok {
+				t.Errorf("%v: got %v", caused, err)
+			}
+		})
+	}
 }
 
 func TestAnAbandonedHandlerCostsTheSandbox(t *testing.T) {

@@ -107,4 +107,9 @@ func TestWordsAreKnownByTheirPackage(t *testing.T) {
 			t.Errorf("%s.rejection: %v, want %v", path, got, want)
 		}
 	}
+	for path, want := range map[string]bool{"example.com/app": true, "github.com/go-errors/errors": false} {
+		if got := saysSomething(path, "Error"); got != want {
+			t.Errorf("%s.Error: %v, want %v", path, got, want)
+		}
+	}
 }

@@ -242,7 +242,7 @@ func guardedStacks() string {
 	all = all[:runtime.Stack(all, true)]
 	var b strings.Builder
 	for g := range strings.SplitSeq(string(all), "\n\n") {
-		if strings.Contains(g, "middy.runGuarded(") && b.Len() < limit {
+		if strings.Contains(g, "middy.runGuarded(") {
 			b.WriteString(g)
 			b.WriteString("\n\n")
 		}

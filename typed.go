@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+
+	"github.com/gomiddy/middy/internal/panics"
 )
 
 // Hooks are Middy's three phases as a Middleware, for steps that do not deserve
@@ -48,7 +50,7 @@ func (h Hooks) Wrap(next Handler) Handler {
 			}
 			var failure error = &GoexitError{}
 			if v := recover(); v != nil {
-				failure = recovered(v)
+				failure = panics.Recovered(v)
 			}
 			result, err = h.OnError(ctx, inv, failure)
 		}()

@@ -580,6 +580,27 @@ func TestStartsContextEndsIt(t *testing.T) {
 	}
 }
 
+// A client that has hung up waits for nothing, also in the moment before the
+// server hears of it.
+func TestInFlightIsWhatAClientWaitsFor(t *testing.T) {
+	e := start(t)
+	defer e.Chaos().Add(emulator.Rule{Effect: emulator.BlackHole})()
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- get(ctx, client(e)) }()
+		waitFor(t, func() bool { return e.Chaos().Rules()[0].Held == 1 })
+		if n := e.InFlight(); n != 1 {
+			t.Fatalf("%d in flight while a client waits, want 1", n)
+		}
+		cancel()
+		<-done
+		if n := e.InFlight(); n != 0 {
+			t.Fatalf("%d in flight when the client has gone, want 0", n)
+		}
+	}
+}
+
 // TestCloseCutsOff what does not end by itself.
 func TestCloseCutsOff(t *testing.T) {
 	e := start(t)

@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -41,22 +43,34 @@ type records struct {
 	next     int // where the next one goes once the ring is full
 	limit    int
 	total    uint64
-	inflight int
+	inflight map[uint64]*flight
 	subs     map[int]func(Record)
 	subID    int
+}
+
+// A flight is a request that is being served.
+type flight struct {
+	ended chan struct{}
+	left  bool // its client hung up; set before ended is closed
 }
 
 func (l *records) begin() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total++
-	l.inflight++
+	if l.inflight == nil {
+		l.inflight = map[uint64]*flight{}
+	}
+	l.inflight[l.total] = &flight{ended: make(chan struct{})}
 	return l.total
 }
 
-func (l *records) end(r Record) {
+func (l *records) end(r Record, left bool) {
 	l.mu.Lock()
-	l.inflight--
+	f := l.inflight[r.ID]
+	delete(l.inflight, r.ID)
+	f.left = left
+	close(f.ended)
 	if len(l.ring) < l.limit {
 		l.ring = append(l.ring, r)
 	} else {
@@ -93,12 +107,35 @@ func (s *Server) ResetRequests() {
 	s.records.ring, s.records.next = nil, 0
 }
 
-// InFlight is the number of requests being served now: read from the socket and
-// not yet answered.
+// hangUp is how long a server takes at most to notice that a client has gone.
+const hangUp = 100 * time.Millisecond
+
+// InFlight is the number of requests being served now, whose clients wait for an
+// answer: read from the socket and not yet answered. A client that has hung up
+// does not wait; the server hears of that a moment later, so that InFlight waits
+// up to 100 ms for the news when it is not zero. A request that is answered
+// meanwhile counts.
 func (s *Server) InFlight() int {
 	s.records.mu.Lock()
-	defer s.records.mu.Unlock()
-	return s.records.inflight
+	open := slices.Collect(maps.Values(s.records.inflight))
+	s.records.mu.Unlock()
+	n := len(open)
+	if n == 0 {
+		return 0
+	}
+	limit := time.NewTimer(hangUp)
+	defer limit.Stop()
+	for _, f := range open {
+		select {
+		case <-f.ended:
+			if f.left {
+				n--
+			}
+		case <-limit.C:
+			return n
+		}
+	}
+	return n
 }
 
 // Subscribe calls f for every request that ends, from the goroutine that served

@@ -117,7 +117,7 @@ func (x *exchange) finish(a answer) {
 		x.s.log.Debug("emulator: refused", "service", x.rec.Service, "operation", x.rec.Operation, "code", x.rec.ErrorCode,
 			"reason", x.rec.Reason, "age", x.rec.Age, "request", x.rec.RequestID)
 	}
-	x.s.records.end(x.rec)
+	x.s.records.end(x.rec, x.r.Context().Err() != nil)
 }
 
 // run does everything but send.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,7 @@ func TestABatchThatFailsAsAWholeSaysNothingAboutOneKey(t *testing.T) {
 		{kind: Invalid, calls: 1 + 3},
 		{kind: Unsupported, calls: 1 + 3},
 		{kind: Unanswered, calls: 1 + 3},
+		{kind: Denied, oneQuota: true, calls: 1 + 3},
 	} {
 		t.Run(fmt.Sprintf("%v one quota %v", tt.kind, tt.oneQuota), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -53,6 +55,78 @@ func TestABatchThatFailsAsAWholeSaysNothingAboutOneKey(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A provider that says nothing of quotas has one.
+func TestSinglesDoNotFollowABatchThatWasThrottledUnlessTheirQuotaIsAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := batchFake{newFake("a", "1", "b", "2", "c", "3")}
+		f.failWith("batch", kind(Throttled))
+		s := New(plain())
+		var values []*Value[string]
+		for _, id := range []string{"a", "b", "c"} {
+			values = append(values, String(s, NewRef(struct{ Batcher }{f}, id)))
+		}
+		_ = s.Init(t.Context())
+		for _, v := range values {
+			wantErr(t, s, v, ErrThrottled)
+		}
+		wantCalls(t, f.fake, 1)
+	})
+}
+
+func TestAKeyThatABatchCannotHoldIsAskedForAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := batchFake{newFake("a", "1", "b", "2", "c", "3", "d@OLD", "4")}
+		s := New(plain())
+		for _, id := range []string{"a", "b", "c"} {
+			String(s, f.ref(id))
+		}
+		d := String(s, f.ref("d").Stage("OLD"))
+		_ = s.Init(t.Context())
+		slices.Sort(f.calls)
+		if want := []string{"[a b c]", "d@OLD"}; !slices.Equal(f.calls, want) {
+			t.Errorf("asked for %q; want %q", f.calls, want)
+		}
+		wantRead(t, s, d, "4")
+	})
+}
+
+// The source has answered: neither it nor the next one is asked.
+func TestAWordInABatchIsNotAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, replica := batchFake{newFake("a", "1", "b", "2")}, newFake("c", "3")
+		replica.name = "replica"
+		s := New(plain())
+		String(s, f.ref("a"))
+		String(s, f.ref("b"))
+		c := String(s, f.ref("c").Fallback(replica.ref("c")))
+		_ = s.Init(t.Context())
+		wantErr(t, s, c, ErrNotFound)
+		wantCalls(t, f.fake, 1)
+		wantCalls(t, replica, 0)
+	})
+}
+
+// With the clock set back, a refusal does not last for the step as well.
+func TestARefusedBatchIsTriedAgainWhenTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := batchFake{newFake("a", "1", "b", "2", "c", "3")}
+		cfg, step := plain(), time.Duration(0)
+		cfg.Now = func() time.Time { return time.Now().Add(-step) }
+		s := New(cfg)
+		for _, id := range []string{"a", "b", "c"} {
+			String(s, f.ref(id))
+		}
+		f.failWith("batch", kind(Denied))
+		_ = s.Init(t.Context())
+		invoke(t, s, func(context.Context) {})
+		wantCalls(t, f.fake, 1+3)
+		f.failWith("batch", nil)
+		step = time.Hour
+		invoke(t, s, func(context.Context) {})
+		wantCalls(t, f.fake, 1+3+1)
+	})
 }
 
 // What is warm stays: one bad key neither revokes the others nor delays them.

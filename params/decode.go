@@ -151,7 +151,7 @@ func missing(doc []byte, t reflect.Type) string {
 				return "*." + path
 			}
 		}
-	case doc[0] == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
+	case doc[0] == '[' && t.Kind() != reflect.Interface: // a slice or an array
 		for i, value := range elements(doc) {
 			if path := missing(value, t.Elem()); path != "" {
 				return strconv.Itoa(i) + "." + path
@@ -199,7 +199,7 @@ func elem(t reflect.Type) reflect.Type {
 // memberLike is member with encoding/json's idea of equal names.
 func memberLike(doc []byte, name string) (found []byte) {
 	for quoted, value := range members(doc) {
-		if b, err := jsontext.Unquote(quoted); err == nil && strings.EqualFold(string(b), name) {
+		if b, _ := jsontext.Unquote(quoted); strings.EqualFold(string(b), name) {
 			found = value
 		}
 	}

@@ -92,6 +92,13 @@ type (
 
 func (*opaque) UnmarshalJSON([]byte) error { return nil }
 
+// inText is what encoding.TextUnmarshaler alone decodes.
+type inText struct {
+	Inner string `required:"true"`
+}
+
+func (*inText) UnmarshalText([]byte) error { return nil }
+
 func decodesTo[T any](t *testing.T, text string) string {
 	t.Helper()
 	v, reason := decodeJSON[T](content{bytes: []byte(text)})
@@ -131,7 +138,13 @@ func TestRequiredFieldsAreThere(t *testing.T) {
 	if got := decodesTo[*tree](t, `{"Name":1}`); !strings.HasPrefix(got, "a JSON number") {
 		t.Errorf("a wrong type: %q; want encoding/json's word first", got)
 	}
-	if got := decodesTo[[]byte](t, `"AAE="`) + decodesTo[any](t, `{"a":[{}]}`) + decodesTo[[2]tree](t, `[{"Name":"a"}]`); got != "" {
+	if got := decodesTo[[2]*tree](t, `[{"Name":"a"},{}]`); got != is("1.Name") {
+		t.Errorf("in an array: %q; want it named by its index", got)
+	}
+	if got := decodesTo[struct{ T inText }](t, `{"T":"x"}`); got != "" {
+		t.Errorf("a type that decodes text: %q; want it not looked into", got)
+	}
+	if got := decodesTo[[]byte](t, `"AAE="`) + decodesTo[any](t, `{"a":[{}]}`) + decodesTo[any](t, `[{}]`) + decodesTo[[2]tree](t, `[{"Name":"a"}]`); got != "" {
 		t.Errorf("types without required fields: %q; want none", got)
 	}
 }

@@ -86,7 +86,7 @@ const mostNames = 100
 // decideLocked takes the decisions that are due, or all of them, and returns the
 // entries to refresh beside the handler.
 func (s *Store) decideLocked(now int64, all bool) (due []*entry) {
-	s.sweeps.Add(1) //mutate:equivalent it is compared for equality
+	s.sweeps.Add(1)
 	if all {
 		for _, e := range s.entries {
 			if e.state.Load().known() {
@@ -120,7 +120,7 @@ func (s *Store) decideLocked(now int64, all bool) (due []*entry) {
 	s.worth.Store(worth)
 	if worth != 0 { // one wait for all that the program declares and that failed
 		for _, e := range s.declared {
-			if e.failing && e.slot != 0 {
+			if e.failing {
 				due = append(due, e)
 			}
 		}

@@ -13,7 +13,7 @@ type Kind int
 const (
 	// Unavailable: no answer, or one that says nothing about the value (5xx,
 	// time-out, connection, DNS, a rejected signature). The old value stays.
-	Unavailable Kind = iota + 1 //mutate:equivalent `1 -> (1+1)`: any number but 0
+	Unavailable Kind = iota + 1
 	// Throttled: too many requests, here or at KMS. The old value stays.
 	Throttled
 	// NotFound: there is no such value, or not in that version or stage.

@@ -107,7 +107,7 @@ type hedge struct {
 }
 
 func newHedge(after time.Duration) *hedge {
-	if after < 0 { //mutate:equivalent `< -> <=`, `0 -> 1`: it is never 0
+	if after < 0 {
 		return &hedge{}
 	}
 	return &hedge{time.NewTimer(after), after}

@@ -74,7 +74,7 @@ func (s *Store) wait(ctx context.Context, e *entry, act action, n uint64) (*flig
 		if !started {
 			s.counters.coalesced.Add(1)
 		}
-		over, err := f.wait(ctx, act == waitPatient && s.cfg.Patience > 0) //mutate:equivalent `> -> >=`: it is never 0
+		over, err := f.wait(ctx, act == waitPatient && s.cfg.Patience > 0)
 		switch {
 		case err != nil:
 		case over:

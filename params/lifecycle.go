@@ -87,23 +87,8 @@ func (s *Store) Wrap(next middy.Handler) middy.Handler {
 		if settled := s.begin(ctx); !settled {
 			defer s.settle(ctx)
 		}
-		out, err := next(ctx, inv)
-		if err == nil {
-			return out, nil
-		}
-		return out, failureOfGet(err)
+		return next(ctx, inv)
 	}
-}
-
-// failureOfGet returns what Get panicked with in the handler, as an error of its
-// own: a missing secret is no reason to replace the sandbox.
-func failureOfGet(err error) error {
-	if p, ok := errors.AsType[*middy.PanicError](err); ok {
-		if g, ok := p.Value.(interface{ Failure() error }); ok {
-			return g.Failure()
-		}
-	}
-	return err
 }
 
 // A phase is how far an invocation of a Function is.
@@ -165,7 +150,7 @@ func (s *Store) Settle(ctx context.Context) {
 
 func (s *Store) settle(ctx context.Context) {
 	s.mu.Lock()
-	join := s.active == 1 && len(s.flights) > 0 && !s.managed //mutate:equivalent `> -> >=`: without flights there is nothing to wait for
+	join := s.active == 1 && !s.managed
 	s.mu.Unlock()
 	if join {
 		s.joinFlights(ctx)

@@ -29,10 +29,10 @@ type Store struct {
 	background bool // a goroutine may outlive a reader outside any invocation
 
 	// What the fast path reads, and nothing else on its cache line.
-	_     [64]byte      //mutate:equivalent padding
+	_     [64]byte
 	epoch atomic.Uint64 // gen while an invocation runs, idle otherwise
 	gen   atomic.Uint64 // changes when decisions must be taken anew
-	_     [64]byte      //mutate:equivalent padding
+	_     [64]byte
 
 	sweeps   atomic.Uint64 // counts the invocations that decided anew
 	bytes    atomic.Int64  // of all values
@@ -99,7 +99,7 @@ func New(cfg Config) *Store {
 	s.problems = append(s.problems, cfg.Validate())
 	s.background = s.managed || os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == ""
 	s.epoch.Store(idle)
-	s.gen.Store(1) //mutate:equivalent any number but 0, which a new snapshot has
+	s.gen.Store(1)
 	s.drawSpread()
 	return s
 }
@@ -135,7 +135,7 @@ func (s *Store) entryFor(r Ref, as role) *entry {
 	s.mu.Lock()
 	e := s.entries[k]
 	if e == nil {
-		e = &entry{store: s, provider: r.provider, source: k.Source, key: r.key, id: k, fallback: r.fallback, ttl: -1} //mutate:equivalent any negative number: not set
+		e = &entry{store: s, provider: r.provider, source: k.Source, key: r.key, id: k, fallback: r.fallback, ttl: -1}
 		e.state.Store(&state{})
 		s.entries[k] = e
 	}
@@ -159,7 +159,7 @@ func (s *Store) invalidate() {
 }
 
 func (s *Store) invalidateLocked() {
-	gen := s.gen.Add(1) //mutate:equivalent it is compared for equality
+	gen := s.gen.Add(1)
 	if s.active > 0 {
 		s.epoch.Store(gen)
 	}

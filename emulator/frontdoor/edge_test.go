@@ -253,14 +253,21 @@ func TestAMemberThatIsNullIsAbsent(t *testing.T) {
 	}
 }
 
-func TestARESTAPITakesTheResourceFirst(t *testing.T) {
-	door := frontdoor.RESTAPI{Routes: []string{"GET /orders/{id}", "ANY /{proxy+}", "POST /orders/new", "DELETE /orders/new"}}
+func TestARESTAPITakesTheMostSpecificResourceThatHasTheMethod(t *testing.T) {
+	door := frontdoor.RESTAPI{Routes: []string{
+		"GET /orders/{id}", "ANY /files/{proxy+}", "POST /orders/new", "DELETE /orders/new", "OPTIONS /files", "ANY /files/list", "GET /files/{name}",
+	}}
 	for _, tt := range []struct{ method, path, resource string }{
 		{"GET", "/orders/42", "/orders/{id}"},
-		{"GET", "/other/42", "/{proxy+}"},
 		{"DELETE", "/orders/new", "/orders/new"},
-		{"GET", "/orders/new", ""}, // the resource is there, the method is not
-		{"PUT", "/orders/42", ""},
+		{"GET", "/orders/new", "/orders/{id}"},  // the literal has no GET
+		{"PUT", "/orders/42", ""},               // no resource has PUT
+		{"POST", "/files/a", "/files/{proxy+}"}, // the variable has no POST
+		{"GET", "/files/a", "/files/{name}"},    // and GET is its own
+		{"GET", "/files/list", "/files/list"},   // ANY of the literal before GET of the variable
+		{"OPTIONS", "/files", "/files"},         // only for the preflight
+		{"GET", "/files", ""},                   // a greedy variable is not empty
+		{"GET", "/files/a/b", "/files/{proxy+}"},
 		{"GET", "/", ""},
 	} {
 		event, err := door.Event(request(tt.method, tt.path, "", nil), nil, frontdoor.Arrival{})

@@ -171,8 +171,9 @@ func unescape(s string) string {
 }
 
 // encodeBody decides by content type: text, JSON, XML and JavaScript go as they
-// are, anything else, forms too, in base64. A body without a type counts as text.
-// What is not UTF-8 cannot stand in JSON and goes in base64 in any case.
+// are, anything else in base64: forms, and a body without a type, as an HTTP API was
+// seen to do, https://github.com/ministackorg/ministack/pull/766. What is not UTF-8
+// cannot stand in JSON and goes in base64 in any case.
 func encodeBody(h http.Header, body []byte) (string, bool) {
 	if len(body) == 0 {
 		return "", false
@@ -184,9 +185,6 @@ func encodeBody(h http.Header, body []byte) (string, bool) {
 }
 
 func isText(contentType string) bool {
-	if contentType == "" {
-		return true
-	}
 	t, _, err := mime.ParseMediaType(contentType)
 	if err != nil && t == "" {
 		return false

@@ -147,7 +147,7 @@ func TestTheBodyIsTextOrBase64ByItsContentType(t *testing.T) {
 		{"application/xml", `<p/>`, `<p/>`},
 		{"image/svg+xml", `<p/>`, `<p/>`},
 		{"application/javascript", `1`, `1`},
-		{"", `plain`, `plain`},
+		{"", `plain`, `base64 cGxhaW4=`},
 		{"application/x-www-form-urlencoded", `a=1`, `base64 YT0x`},
 		{"application/octet-stream", `abc`, `base64 YWJj`},
 		{"image/png", `abc`, `base64 YWJj`},

@@ -53,20 +53,20 @@ func findRoute(routes []string, method, path string) (key string, params map[str
 	return "$default", nil, slices.Contains(routes, "$default")
 }
 
-// A REST API takes the most specific resource first, and then its method: a
-// resource without it answers, and not a greedier one with it.
+// A REST API takes the most specific resource that has the method, or ANY: one that
+// lacks it lets a less specific resource answer, as measured in
+// https://github.com/ministackorg/ministack/pull/1423 and
+// https://github.com/floci-io/floci/pull/3399.
 func findResource(routes []string, method, path string) (resource string, params map[string]string, ok bool) {
 	best := ""
 	for _, route := range routes {
 		m, pattern, isRoute := strings.Cut(route, " ")
-		p, rank, fits := match(pattern, path)
-		if !isRoute || !fits || best != "" && rank > best {
+		if !isRoute || m != "ANY" && m != method {
 			continue
 		}
-		if rank != best {
-			resource, params, best, ok = pattern, p, rank, false
+		if p, rank, fits := match(pattern, path); fits && (!ok || rank < best) {
+			resource, params, best, ok = pattern, p, rank, true
 		}
-		ok = ok || m == "ANY" || m == method
 	}
 	return resource, params, ok
 }

@@ -203,7 +203,9 @@ func checkRead(name string) error {
 }
 
 // getParameters reports names that cannot be found beside the others; any other
-// error fails the whole batch.
+// error fails the whole batch. The parameters come in the order of their names, not
+// of the request:
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 func (s *Service) getParameters(r *request, in *getManyInput) (any, error) {
 	out := getManyOutput{Parameters: []*parameterOut{}, InvalidParameters: []string{}}
 	for i, name := range in.Names {
@@ -226,6 +228,7 @@ func (s *Service) getParameters(r *request, in *getManyInput) (any, error) {
 		}
 		out.InvalidParameters = append(out.InvalidParameters, name)
 	}
+	slices.SortStableFunc(out.Parameters, func(a, b *parameterOut) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 

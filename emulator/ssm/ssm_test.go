@@ -249,8 +249,8 @@ func TestABatchReportsWhatItDidNotFind(t *testing.T) {
 	st.put("/a", "1")
 	st.put("/b", "2")
 	m := st.ok("GetParameters", `{"Names":["/b","/x","/a:9","/a","arn:aws:ssm:us-east-1:123456789012:parameter/b:1"]}`)
-	if got := names(m, "Parameters") + " | " + names(m, "InvalidParameters"); got != "/b /a /b | /x /a:9" {
-		t.Errorf("got %s", got)
+	if got := names(m, "Parameters") + " | " + names(m, "InvalidParameters"); got != "/a /b /b | /x /a:9" {
+		t.Errorf("got %s; want the parameters in the order of their names", got)
 	}
 	st.FailReads("/a", &service.Error{Code: "AccessDeniedException", Message: "no"})
 	st.refused("AccessDeniedException: no", "GetParameters", `{"Names":["/a"]}`)

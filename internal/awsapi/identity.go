@@ -15,7 +15,7 @@ import (
 // function value itself is a pointer to the closure; that one is unique, and
 // holding it keeps the closure from being replaced by another.
 func Identity(p aws.CredentialsProvider) any {
-	if f, ok := p.(aws.CredentialsProviderFunc); ok && f != nil {
+	if f, ok := p.(aws.CredentialsProviderFunc); ok {
 		return *(*unsafe.Pointer)(unsafe.Pointer(&f))
 	}
 	if v := reflect.ValueOf(p); !v.IsValid() || v.Comparable() {

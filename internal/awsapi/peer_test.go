@@ -562,6 +562,17 @@ func TestBadEndpointsAreRefusedInWords(t *testing.T) {
 	}
 }
 
+func TestARegionIsAHostLabel(t *testing.T) {
+	for region, ok := range map[string]bool{
+		"eu-west-1": true, "azAZ09-": true, strings.Repeat("a", 63): true,
+		strings.Repeat("a", 64): false, "-a": false, "a/": false, "a:": false, "a@": false, "a[": false, "a`": false, "a{": false, "a.b": false, "é": false,
+	} {
+		if got := validRegion(region); got != ok {
+			t.Errorf("the region %q is a host label: %v; want %v", region, got, ok)
+		}
+	}
+}
+
 func TestServerTimeAndRequestIDReachInterestedMiddlewares(t *testing.T) {
 	w := &wire{answers: []answer{{status: 200, body: "{}"}}}
 	cfg := config(w)

@@ -61,13 +61,15 @@ func (m *deserialize) HandleDeserialize(ctx context.Context, in middleware.Deser
 ) {
 	out, md, err = next.HandleDeserialize(ctx, in)
 	resp, ok := out.RawResponse.(*smithyhttp.Response)
-	if !ok || err != nil {
-		if ok {
-			smithyhttp.CloseResponseBody(ctx, resp, false, err)
-		}
+	switch {
+	case ok:
+		defer func() { smithyhttp.CloseResponseBody(ctx, resp, false, err) }()
+	case err == nil:
+		err = &smithy.DeserializationError{Err: fmt.Errorf("no HTTP response but %T", out.RawResponse)}
+	}
+	if err != nil {
 		return out, md, err
 	}
-	defer func() { smithyhttp.CloseResponseBody(ctx, resp, false, err) }()
 
 	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	body, err := readBody(resp.Body, resp.ContentLength)
@@ -75,7 +77,7 @@ func (m *deserialize) HandleDeserialize(ctx context.Context, in middleware.Deser
 		return out, md, nil // the status line has said it all: a message is not sent twice
 	}
 	if err != nil {
-		if ctx.Err() == nil && !errors.Is(err, errTooLong) {
+		if !errors.Is(err, errTooLong) {
 			err = &BrokenAnswerError{Err: err}
 		}
 		err = &smithy.DeserializationError{Err: fmt.Errorf("read the response: %w", err)}

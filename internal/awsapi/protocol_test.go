@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/net/http2"
 )
 
@@ -114,6 +115,33 @@ func TestASuccessThatIsNotTheOperationsAnswerIsAFailure(t *testing.T) {
 		if _, ok := errors.AsType[*smithy.DeserializationError](err); !ok || len(w.requests) != 1 {
 			t.Errorf("200 with %q: %v after %d requests; want a DeserializationError after one", body, err, len(w.requests))
 		}
+	}
+}
+
+func TestOnlyA2xxIsASuccess(t *testing.T) {
+	for status, ok := range map[int]bool{101: false, 199: false, 200: true, 299: true, 300: false} {
+		cfg := config(&wire{answers: []answer{{status: status, body: `{"SecretId":"a"}`}}})
+		cfg.RetryMaxAttempts = 1
+		if err := New(secretsService, cfg).Do(t.Context(), "GetSecretValue", getInput{}, new(getInput)); (err == nil) != ok {
+			t.Errorf("%d: %v; want success: %v", status, err, ok)
+		}
+	}
+}
+
+// As with a generated client: a middleware that answers for the service has to
+// return an HTTP response.
+func TestAnAnswerThatIsNoHTTPResponseIsAFailure(t *testing.T) {
+	cfg := config(&wire{})
+	cfg.APIOptions = append(cfg.APIOptions, func(s *middleware.Stack) error {
+		return s.Deserialize.Add(middleware.DeserializeMiddlewareFunc("instead", func(context.Context, middleware.DeserializeInput, middleware.DeserializeHandler) (
+			out middleware.DeserializeOutput, md middleware.Metadata, err error,
+		) {
+			return out, md, nil
+		}), middleware.After)
+	})
+	err := New(secretsService, cfg).Do(t.Context(), "GetSecretValue", getInput{}, new(getInput))
+	if _, ok := errors.AsType[*smithy.DeserializationError](err); !ok {
+		t.Errorf("got %v; want a DeserializationError", err)
 	}
 }
 

@@ -203,6 +203,9 @@ func TestMethodNotAllowedNamesTheOthers(t *testing.T) {
 	if w := do(rt, "OPTIONS", "/nowhere"); w.Code != 404 {
 		t.Errorf("OPTIONS of a path without routes: %d", w.Code)
 	}
+	if w := do(rt, "GET", "/c"); w.Code != 405 || w.Header().Get("Allow") != "OPTIONS" {
+		t.Errorf("a route for OPTIONS alone: got %d %q, want 405 OPTIONS", w.Code, w.Header().Get("Allow"))
+	}
 	if w := do(rt, "OPTIONS", "/c"); w.Code != 200 || w.Body.String() != "OPTIONS /c" {
 		t.Errorf("a route of one's own for OPTIONS: %d %s", w.Code, w.Body)
 	}
@@ -362,6 +365,7 @@ func TestBasePath(t *testing.T) {
 		fmt.Fprint(w, r.URL.RequestURI(), " ", r.PathValue("x"), " ", r.Pattern)
 	})
 	rt.HandleFunc("GET /", tag("root"))
+	rt.HandleFunc("GET /v12", tag("v12"))
 	for target, want := range map[string]string{
 		"/v1/a/1?q": "200 /v1/a/1?q 1 GET /a/{x}",
 		"/v1/a/1/":  "200 /v1/a/1/ 1 GET /a/{x}",
@@ -369,6 +373,7 @@ func TestBasePath(t *testing.T) {
 		"/v1":       "200 root",
 		"/v1/":      "200 root",
 		"/v12/a/1":  "404",
+		"/v12":      "200 v12", // which only begins like the base path
 	} {
 		w := do(rt, "GET", target)
 		if got := fmt.Sprint(w.Code, " ", w.Body); !strings.HasPrefix(got, want) {
@@ -428,14 +433,16 @@ func TestInLambda(t *testing.T) {
 	rt := routes(Config{StripStage: true}, "GET /u/{id}", "ANY /", "GET /path")
 	for rule, c := range map[string]struct{ event, want string }{
 		"the router's match wins over the event's": {`{"httpMethod":"GET","path":"/u/1","pathParameters":{"id":"gw","proxy":"u/1"}}`, `200 GET /u/{id} id="1"`},
-		"v2":            {`{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"PATCH","path":"/"}}}`, "200 ANY /"},
-		"lattice v1":    {`{"method":"GET","raw_path":"/path?a=1&b=2"}`, "200 GET /path"},
-		"a stage":       {`{"httpMethod":"GET","path":"/prod/path","requestContext":{"stage":"prod"}}`, "200 GET /path"},
-		"no stage":      {`{"httpMethod":"GET","path":"/path","requestContext":{"stage":"prod"}}`, "200 GET /path"},
-		"only a stage":  {`{"httpMethod":"GET","path":"/prod","requestContext":{"stage":"prod"}}`, "200 ANY /"},
-		"like a stage":  {`{"httpMethod":"GET","path":"/product","requestContext":{"stage":"prod"}}`, `404 {"title":"Not Found","status":404,"detail":"Route does not exist"}` + "\n"},
-		"encoded":       {`{"httpMethod":"GET","path":"/u/x%2Fy"}`, `200 GET /u/{id} id="x/y"`},
-		"hostile names": {`{"httpMethod":"__proto__","path":"/u/1"}`, `405`},
+		"v2":                              {`{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"PATCH","path":"/"}}}`, "200 ANY /"},
+		"lattice v1":                      {`{"method":"GET","raw_path":"/path?a=1&b=2"}`, "200 GET /path"},
+		"a stage":                         {`{"httpMethod":"GET","path":"/prod/path","requestContext":{"stage":"prod"}}`, "200 GET /path"},
+		"no stage":                        {`{"httpMethod":"GET","path":"/path","requestContext":{"stage":"prod"}}`, "200 GET /path"},
+		"only a stage":                    {`{"httpMethod":"GET","path":"/prod","requestContext":{"stage":"prod"}}`, "200 ANY /"},
+		"like a stage":                    {`{"httpMethod":"GET","path":"/product","requestContext":{"stage":"prod"}}`, `404 {"title":"Not Found","status":404,"detail":"Route does not exist"}` + "\n"},
+		"no stage is no empty segment":    {`{"httpMethod":"GET","path":"//u/1"}`, "404"},
+		"the default stage is in no path": {`{"version":"2.0","rawPath":"/$default/path","requestContext":{"stage":"$default","http":{"method":"GET","path":"/$default/path"}}}`, "404"},
+		"encoded":                         {`{"httpMethod":"GET","path":"/u/x%2Fy"}`, `200 GET /u/{id} id="x/y"`},
+		"hostile names":                   {`{"httpMethod":"__proto__","path":"/u/1"}`, `405`},
 	} {
 		if got := invoke(t, rt, c.event); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: got %s, want %s", rule, got, c.want)

@@ -49,6 +49,20 @@ func TestTheNextRouteIsTried(t *testing.T) {
 	}
 }
 
+// A slash that counts is a segment that no wildcard has.
+func TestASlashThatCountsClashesWithNothing(t *testing.T) {
+	t.Parallel()
+	for _, patterns := range [][]string{{"GET /{x}/", "GET /a/{y}"}, {"GET /a/{y}", "GET /{x}/"}} {
+		rt := routes(Config{StrictSlash: true}, patterns...)
+		for path, want := range map[string]string{"/a/": `200 GET /{x}/ x="a"`, "/a/b": `200 GET /a/{y} y="b"`, "/b/": `200 GET /{x}/ x="b"`} {
+			w := do(rt, "GET", path)
+			if got := fmt.Sprint(w.Code, " ", w.Body); got != want {
+				t.Errorf("%q, %s: got %s, want %s", patterns, path, got, want)
+			}
+		}
+	}
+}
+
 // For one method, without suffixes and empty segments, ServeMux and the table refuse
 // the same routes and find the same ones.
 func TestAsServeMux(t *testing.T) {

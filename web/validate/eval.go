@@ -145,7 +145,7 @@ func (e *evaluation) try(judge func()) (ok bool) {
 
 // schema judges v and returns it, or what it was coerced to.
 func (e *evaluation) schema(n *node, v any, p *place) any {
-	if n == nil || e.full() || e.exhausted {
+	if n == nil || e.full() {
 		return v
 	}
 	if n.Bool != nil {
@@ -327,7 +327,7 @@ func (e *evaluation) passing(n *node, v any, p *place) (matched any, passing []i
 }
 
 func (e *evaluation) conditional(n *node, v any, p *place) any {
-	if n.if_ == nil || n.then == nil && n.else_ == nil {
+	if n.if_ == nil {
 		return v
 	}
 	mark := len(e.out)

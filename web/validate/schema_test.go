@@ -344,6 +344,7 @@ func TestBounds(t *testing.T) {
 	beyond := compile(t, `{"$ref":"#/$defs/n","unevaluatedItems":true,"$defs":{"n":{"anyOf":[{"type":"array","items":{"$ref":"#/$defs/n"}},{"type":"array","items":{"$ref":"#/$defs/n"},"minItems":0}]}}}`)
 	refused("exponential for jsonschema", beyond, nest)
 	refused("a reference to itself", compile(t, `{"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}}`), 1)
+	refused("a reference to itself, whose steps would be many for a large value", compile(t, `{"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}}`), make([]any, 400_000))
 	small, err := Compile([]byte(`{"items":{"type":"string"}}`), Options{MaxDepth: 1, MaxFindings: 2})
 	if err != nil {
 		t.Fatal(err)
