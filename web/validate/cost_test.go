@@ -38,6 +38,19 @@ func TestNumbersCostLittleToJudge(t *testing.T) {
 	}
 }
 
+// jsonschema compares each number with each of an enum.
+func TestComparisonsOfAnotherJudgeAreBounded(t *testing.T) {
+	t.Parallel()
+	s := compile(t, `{"unevaluatedItems":false,"items":{"enum":[1,2,3]}}`)
+	list := func(n int) any { return value(t, "["+strings.Repeat("3,", n-1)+"3]") }
+	if f, err := s.Validate(list(1000)); len(f) > 0 || err != nil {
+		t.Errorf("got %v, %v, want valid", f, err)
+	}
+	if _, err := s.Validate(list(maxCompared/3 + 1)); !isBound(err) {
+		t.Errorf("got %v, want a BoundError", err)
+	}
+}
+
 func TestUniqueNumbersAreFoundWithoutArithmetic(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -78,7 +78,11 @@ type evaluation struct {
 	depth     int    // of schemas
 	property  string // the name that is judged, in propertyNames
 	exhausted bool
+	compared  int // pairs of numbers that jsonschema will compare, see thorough
 }
+
+// maxCompared bounds them: each pair takes some microseconds of exact arithmetic.
+const maxCompared = 300_000
 
 // found is a Finding whose texts are not made yet: most of them are dropped, since
 // another schema of an anyOf matches.
@@ -232,6 +236,10 @@ func (e *evaluation) any(n *node, v any, p *place) any {
 	v = e.schema(n.ref, v, p)
 	if n.Const != nil && !equal(v, *n.Const) {
 		e.add(n, p, "const", map[string]any{"allowedValue": *n.Const}, "must be equal to constant")
+	}
+	if _, ok := v.(json.Number); ok && n.Enum != nil && e.thorough {
+		e.compared += len(n.Enum.Values)
+		e.exhausted = e.exhausted || e.compared > maxCompared
 	}
 	if n.Enum != nil && !n.enum[canonical(v)] {
 		e.add(n, p, "enum", map[string]any{"allowedValues": n.Enum.Values}, "must be equal to one of the allowed values")
