@@ -66,10 +66,9 @@ type evaluation struct {
 	limit    int
 	out      []found
 	budget   int // of steps
-	// body is set for that of a request, whose names a decoder in Go will match in any
-	// case. suspects are those that differ only in case from names that the schema knows
-	// somewhere, by their fold, and misspelt are those that do so where it knows them.
-	body     bool
+	// suspects are names in the body of a request that differ only in case from those
+	// that the schema knows somewhere, by their fold, and misspelt those that do so where
+	// it knows them: JSON itself knows no case folding, encoding/json does.
 	suspects map[string]string
 	misspelt []web.FieldError
 
@@ -216,7 +215,7 @@ func isType(v any, t string) bool {
 	case bool:
 		return t == "boolean"
 	case json.Number:
-		return t == "number" || t == "integer" && isInteger(v)
+		return t == "number" || t == "integer" && exact(v).IsInt()
 	case string:
 		return t == "string"
 	case []any:
@@ -234,7 +233,7 @@ func (e *evaluation) any(n *node, v any, p *place) any {
 	if n.Const != nil && !equal(v, *n.Const) {
 		e.add(n, p, "const", map[string]any{"allowedValue": *n.Const}, "must be equal to constant")
 	}
-	if n.Enum != nil && !n.enum[canonical(v)] {
+	if n.Enum != nil && !slices.ContainsFunc(n.Enum.Values, func(want any) bool { return equal(v, want) }) {
 		e.add(n, p, "enum", map[string]any{"allowedValues": n.Enum.Values}, "must be equal to one of the allowed values")
 	}
 	if n.not != nil {
@@ -349,6 +348,7 @@ func (e *evaluation) number(n *node, v json.Number, p *place) {
 	if !n.ruled["number"] {
 		return
 	}
+	value := rat(v)
 	for _, l := range []struct {
 		keyword, comparison string
 		limit               *big.Rat
@@ -359,12 +359,12 @@ func (e *evaluation) number(n *node, v json.Number, p *place) {
 		{"exclusiveMaximum", "<", n.ExclusiveMaximum, func(c int) bool { return c >= 0 }},
 		{"exclusiveMinimum", ">", n.ExclusiveMinimum, func(c int) bool { return c <= 0 }},
 	} {
-		if l.limit != nil && l.wrong(compare(v, l.limit)) {
+		if l.limit != nil && l.wrong(value.Cmp(l.limit)) {
 			limit := decimal(l.limit)
 			e.add(n, p, l.keyword, map[string]any{"comparison": l.comparison, "limit": limit}, "must be "+l.comparison+" "+limit.String())
 		}
 	}
-	if n.MultipleOf != nil && !multiple(v, n.MultipleOf) {
+	if n.MultipleOf != nil && !new(big.Rat).Quo(value, n.MultipleOf).IsInt() {
 		of := decimal(n.MultipleOf)
 		e.add(n, p, "multipleOf", map[string]any{"multipleOf": of}, "must be multiple of "+of.String())
 	}
@@ -462,7 +462,7 @@ func (e *evaluation) object(n *node, v map[string]any, p *place) {
 			e.add(n, p, "required", map[string]any{"missingProperty": name}, fmt.Sprintf("must have required property '%s'", name))
 		}
 	}
-	if e.body && (len(e.suspects) > 0 || n.patterns != nil) {
+	if len(e.suspects) > 0 && !n.closed {
 		e.spell(n, v, p)
 	}
 	if n.names != nil || n.closed || n.extra != nil || n.patterns != nil {
@@ -490,22 +490,15 @@ func (e *evaluation) suspect(s *Schema, name string) {
 	}
 }
 
-// spell finds the names of an object that differ only in case from what n speaks of.
+// spell finds the suspects among the names of an object that n has names for.
 func (e *evaluation) spell(n *node, v map[string]any, p *place) {
 	for name := range v {
-		known := n.knows(name)
-		if n.closed && !known || len(e.misspelt) >= e.limit {
-			continue // it is a finding already
+		fold, suspect := e.suspects[name]
+		known := n.spelt[fold]
+		if !suspect || len(known) == 0 || n.knows(name) || len(e.misspelt) >= e.limit {
+			continue
 		}
-		detail := ""
-		if fold, suspect := e.suspects[name]; suspect && len(n.spelt[fold]) > 0 {
-			detail = fmt.Sprintf("must be written %q", n.spelt[fold][0])
-		} else if !known && slices.ContainsFunc(n.patterns, func(m member) bool { return m.fold != nil && m.fold.MatchString(name) }) {
-			detail = "must be written in the case of the schema's patterns"
-		}
-		if detail != "" {
-			e.misspelt = append(e.misspelt, web.FieldError{Pointer: pointerTo(p.in(name).String()), Detail: detail})
-		}
+		e.misspelt = append(e.misspelt, web.FieldError{Pointer: pointerTo(p.in(name).String()), Detail: fmt.Sprintf("must be written %q", known[0])})
 	}
 }
 

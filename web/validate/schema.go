@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -80,7 +79,6 @@ func Compile(schema []byte, o Options) (*Schema, error) {
 	}
 	all := map[string][]string{}
 	for _, n := range b.nodes {
-		n.spell()
 		for fold, names := range n.spelt {
 			all[fold] = append(all[fold], names...)
 		}
@@ -172,7 +170,6 @@ type node struct {
 	closed   bool                // additionalProperties: false
 	spelt    map[string][]string // the names that the schema has for an object, by jsontoken.Fold
 	ruled    map[string]bool
-	enum     map[string]bool // by canonical
 	messages *messages
 }
 
@@ -180,7 +177,6 @@ type member struct {
 	name  string
 	node  *node
 	match jsonschema.Regexp
-	fold  *regexp.Regexp // match in any case
 	names []string
 }
 
@@ -220,6 +216,7 @@ func (b *builder) node(s *jsonschema.Schema) *node {
 	n.anyOf, n.oneOf, n.allOf, n.prefix = b.all(s.AnyOf), b.all(s.OneOf), b.all(s.AllOf), b.all(s.PrefixItems)
 	n.items, n.contains, n.names = b.node(s.Items2020), b.node(s.Contains), b.node(s.PropertyNames)
 	b.members(n, at)
+	n.spell()
 	if at != nil && at.values["errorMessage"] != nil {
 		var err error
 		n.messages, err = parseMessages(at.values["errorMessage"])
@@ -254,11 +251,7 @@ func (b *builder) members(n *node, at *ordered) {
 	}
 	patterns := map[string]member{}
 	for match, s := range n.PatternProperties {
-		m := member{name: match.String(), match: match, node: b.node(s)}
-		if e, ok := match.(ecma); ok { // and not of a meta-schema
-			m.fold = regexp.MustCompile("(?i)" + e.Regexp.String())
-		}
-		patterns[m.name] = m
+		patterns[match.String()] = member{name: match.String(), match: match, node: b.node(s)}
 	}
 	for _, name := range names(at, "patternProperties", patterns) {
 		n.patterns = append(n.patterns, patterns[name])
@@ -269,18 +262,6 @@ func (b *builder) members(n *node, at *ordered) {
 	for _, name := range names(at, "dependentSchemas", n.DependentSchemas) {
 		n.depends = append(n.depends, member{name: name, node: b.node(n.DependentSchemas[name])})
 	}
-}
-
-// values are those of const and enum.
-func (n *node) values() []any {
-	var values []any
-	if n.Const != nil {
-		values = append(values, *n.Const)
-	}
-	if n.Enum != nil {
-		values = append(values, n.Enum.Values...)
-	}
-	return values
 }
 
 // inPlace are n and the schemas that judge the same value, at whatever depth.
@@ -306,30 +287,11 @@ func (n *node) inPlace() iter.Seq[*node] {
 	}
 }
 
-// spell collects the names that the schema says something of, and prepares what a
-// value is compared with.
+// spell collects the names that the schema says something of.
 func (n *node) spell() {
 	all := slices.Clone(n.Required)
 	for _, m := range slices.Concat(n.props, n.requires, n.depends) {
 		all = append(append(all, m.name), m.names...)
-	}
-	for inner := range n.names.inPlace() {
-		for _, v := range inner.values() {
-			if name, ok := v.(string); ok {
-				all = append(all, name)
-			}
-		}
-	}
-	for _, v := range n.values() {
-		if object, ok := v.(map[string]any); ok {
-			all = slices.AppendSeq(all, maps.Keys(object))
-		}
-	}
-	if n.Enum != nil {
-		n.enum = make(map[string]bool, len(n.Enum.Values))
-		for _, v := range n.Enum.Values {
-			n.enum[canonical(v)] = true
-		}
 	}
 	for _, name := range all {
 		if n.spelt == nil {

@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -62,27 +61,16 @@ func normal(v any, depth int) (any, error) {
 	return nil, &BoundError{fmt.Sprintf("%T is no JSON value: decode into any", v)}
 }
 
-// smallest is the first float64 that has all its digits. What is nearer to 0 has few or
-// none of them, is slow to read, and divides to infinity.
-const smallest = 0x1p-1022
-
 // bounded keeps a number's digits where they are few, and otherwise its float64. What
-// is nearer to 0 than smallest is 0.
+// is too small for a float64 is 0, as the handler will have it.
 func bounded(n json.Number) (json.Number, error) {
-	mantissa, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
-	e, far := strconv.Atoi(cmp.Or(exponent, "0"))
-	if far == nil && len(mantissa) <= 100 && -200 < e && e < 200 {
-		return n, nil // far from both ends of float64
-	}
 	f, err := n.Float64()
 	if err != nil {
 		return "", &BoundError{"a number that is out of range"}
 	}
-	if math.Abs(f) < smallest {
-		return "0", nil
-	}
-	if far != nil || len(mantissa) > 400 || e < -400 || e > 400 {
-		return json.Number(number(f)), nil // and not exact, which would take all day
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
+	if e, err := strconv.Atoi(exponent); f == 0 || len(mantissa) > 400 || exponent != "" && (err != nil || e < -400 || e > 400) {
+		return json.Number(number(f)), nil //nolint:nilerr // an exponent that is no int is a large one
 	}
 	return n, nil
 }
@@ -108,51 +96,16 @@ func exact(n json.Number) *big.Rat {
 	return r
 }
 
-// isInteger reports whether a number has no fraction. 1.0 and 1e2 have none.
-func isInteger(n json.Number) bool {
-	if !strings.ContainsAny(n.String(), ".eE") {
-		return true
-	}
-	f, _ := n.Float64()
-	return f == 0 || math.Abs(f) >= 1 && exact(n).IsInt() // exact 1e-300 is slow
-}
-
 // rat is what a number is judged by: an integer is exact, and anything else is the
 // shortest decimal that a float64 tells apart, since a float64 is what a handler makes
 // of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
-func rat(n json.Number) *big.Rat { return exact(json.Number(spelling(n))) }
-
-// spelling is the same text for equal numbers.
-func spelling(n json.Number) string {
-	switch {
-	case n == "-0":
-		return "0"
-	case !strings.ContainsAny(n.String(), ".eE"):
-		return n.String()
-	case isInteger(n):
-		return exact(n).Num().String()
+func rat(n json.Number) *big.Rat {
+	r := exact(n)
+	if len(n) <= 15 && !strings.ContainsAny(n.String(), "eE") || r.IsInt() {
+		return r // few enough digits to be the shortest ones
 	}
 	f, _ := n.Float64()
-	return number(f)
-}
-
-// compare is exact, and asks float64 first: rounding keeps the order of what stays
-// apart.
-func compare(n json.Number, limit *big.Rat) int {
-	f, _ := n.Float64()
-	if l, _ := limit.Float64(); f != l {
-		return cmp.Compare(f, l)
-	}
-	return rat(n).Cmp(limit)
-}
-
-// multiple is exact. What is smaller than of, and not 0, is none of its multiples.
-func multiple(n json.Number, of *big.Rat) bool {
-	f, _ := n.Float64()
-	if l, _ := of.Float64(); f != 0 && math.Abs(f) < l {
-		return false
-	}
-	return new(big.Rat).Quo(rat(n), of).IsInt()
+	return exact(json.Number(number(f)))
 }
 
 // decimal is a limit of a schema, as a number again.
@@ -182,11 +135,15 @@ func clone(v any) any {
 	return v
 }
 
+// spelledOnce tells whether a number has one spelling: an enum may be long, and so may a
+// list of numbers.
+func spelledOnce(n json.Number) bool { return n != "-0" && !strings.ContainsAny(n.String(), ".eE") }
+
 func equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
 		n, ok := b.(json.Number)
-		return ok && spelling(a) == spelling(n)
+		return ok && (a == n || !(spelledOnce(a) && spelledOnce(n)) && rat(a).Cmp(rat(n)) == 0)
 	case []any:
 		list, ok := b.([]any)
 		return ok && slices.EqualFunc(a, list, equal)
@@ -211,7 +168,7 @@ func canonical(v any) string {
 func write(b *strings.Builder, v any) {
 	switch v := v.(type) {
 	case json.Number:
-		b.WriteString(spelling(v))
+		b.WriteString(rat(v).RatString())
 	case string:
 		b.WriteString(strconv.Quote(v))
 	case []any:
@@ -306,7 +263,7 @@ func coerceTo(v any, t string) (any, bool) {
 		return toString(v)
 	case "number", "integer":
 		n, ok := toNumber(v)
-		if !ok || t == "integer" && !isInteger(n) {
+		if !ok || t == "integer" && !exact(n).IsInt() {
 			return nil, false
 		}
 		return n, true
@@ -338,7 +295,7 @@ func toString(v any) (any, bool) {
 	case bool:
 		return strconv.FormatBool(v), true
 	case json.Number:
-		if !strings.ContainsAny(v.String(), ".eE") {
+		if exact(v).IsInt() && !strings.ContainsAny(v.String(), ".eE") {
 			return v.String(), true // all its digits, where JavaScript has lost some
 		}
 		f, err := v.Float64()
