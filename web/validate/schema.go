@@ -179,6 +179,7 @@ type member struct {
 	name  string
 	node  *node
 	match jsonschema.Regexp
+	fold  *regexp.Regexp // match in any case
 	names []string
 }
 
@@ -259,7 +260,11 @@ func (b *builder) members(n *node, at *ordered) {
 	}
 	patterns := map[string]member{}
 	for match, s := range n.PatternProperties {
-		patterns[match.String()] = member{name: match.String(), match: match, node: b.node(s)}
+		m := member{name: match.String(), match: match, node: b.node(s)}
+		if e, ok := match.(ecma); ok { // and not of a meta-schema
+			m.fold = regexp.MustCompile("(?i)" + e.Regexp.String())
+		}
+		patterns[m.name] = m
 	}
 	for _, name := range names(at, "patternProperties", patterns) {
 		n.patterns = append(n.patterns, patterns[name])
