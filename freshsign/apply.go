@@ -87,7 +87,7 @@ func (e *engine) wrapOptions(_ string, options any) {
 
 func field[T any](v reflect.Value, name string) (zero T, ok bool) {
 	f := v.FieldByName(name)
-	if !f.IsValid() || !f.CanInterface() {
+	if !f.IsValid() {
 		return zero, false
 	}
 	t, ok := f.Interface().(T)

@@ -354,6 +354,14 @@ func TestOffsetsOfCountlessHostsAreBounded(t *testing.T) {
 			t.Fatalf("the offset of host %d was not learned", i)
 		}
 	}
+	for len(e.offsets) < maxHosts {
+		e.offsets[fmt.Sprint(len(e.offsets))] = offset{}
+	}
+	x := at(0, 0, 0, 20*time.Minute)
+	x.start.host = "1"
+	if e.learn(x, true); len(e.offsets) != maxHosts {
+		t.Errorf("news of a known host left %d offsets, want all %d", len(e.offsets), maxHosts)
+	}
 	if len(e.offsets) > maxHosts {
 		t.Errorf("%d offsets are kept, want at most %d", len(e.offsets), maxHosts)
 	}

@@ -61,7 +61,7 @@ func gather(c *call, md middleware.Metadata, err error) evidence {
 	if c.sig.signer != nil {
 		v.signed = c.sig.at.service()
 	}
-	if resp, ok := awsmiddleware.GetRawResponse(md).(*smithyhttp.Response); ok && resp.Response != nil {
+	if resp, ok := awsmiddleware.GetRawResponse(md).(*smithyhttp.Response); ok {
 		v.server = serverDate(resp.Header)
 		if resp.Request != nil {
 			v.head = resp.Request.Method == http.MethodHead

@@ -92,7 +92,7 @@ func (c *call) judge(ctx context.Context, md middleware.Metadata, err error) (In
 	}
 	v := gather(c, md, err)
 	age, known := v.age()
-	late := known && age.Abs() >= c.engine.strong()
+	late := age.Abs() >= c.engine.strong() // an age that is not known is 0
 	if c.x.date.IsZero() {
 		c.x.date = v.server // from the message
 	}
@@ -100,7 +100,7 @@ func (c *call) judge(ctx context.Context, md middleware.Metadata, err error) (In
 	case aboutSession(v.code):
 		i := c.describe(ctx, v, ExpiredSession, Certain)
 		return i, true
-	case aboutSignature(v.code) && late, v.head && v.code == "Forbidden" && known && age.Abs() > c.engine.Window:
+	case aboutSignature(v.code) && late, v.head && v.code == "Forbidden" && age.Abs() > c.engine.Window:
 		return c.explain(ctx, v), true
 	case aboutSignature(v.code) && known:
 		return c.describe(ctx, v, WrongKey, Likely), false

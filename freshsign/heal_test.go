@@ -534,6 +534,39 @@ func TestEscapingATraceKeepsWhatTheSDKKeeps(t *testing.T) {
 	}
 }
 
+// A client that tries everything again by itself: the heal counts only what its signature was refused for.
+func TestOnlyRejectedSignaturesCountAsTheSDKsOwnHealing(t *testing.T) {
+	for name, c := range map[string]struct {
+		v4a      bool
+		requests int
+	}{
+		"of each pass one attempt fails by its age and one otherwise":        {false, 8},
+		"a service with SigV4a heals in vain, so that its attempts are none": {true, 8},
+	} {
+		g := newRig()
+		n := 0
+		g.wire.write = func() {
+			if n++; c.v4a || n%2 == 0 {
+				g.clock.move(time.Hour, time.Hour)
+			}
+		}
+		g.service.reply = func(int, *http.Request) *answer { return failure(500, "InternalFailure", "no") }
+		client := g.client(func(o *secretsmanager.Options) {
+			o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.RateLimiter = 2, ratelimit.None
+				o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(error) aws.Ternary { return aws.TrueTernary }))
+				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+			})
+		})
+		o := client.Options()
+		o.HTTPSignerV4.(*signer).v4a = c.v4a
+		_, err := client.GetSecretValue(t.Context(), getInput)
+		if requests, _ := g.service.counts(); err == nil || requests != c.requests {
+			t.Errorf("%s: %d requests, want %d; %v", name, requests, c.requests, err)
+		}
+	}
+}
+
 func TestAHostileEndpointPoisonsNobodyElsesSignatures(t *testing.T) {
 	g := newRig()
 	honest := g.wire.service

@@ -383,3 +383,20 @@ func TestAHundredConcurrentCallsAndOneFrozen(t *testing.T) {
 		t.Errorf("offset %v", e.shift())
 	}
 }
+
+// Options of clients that are older, newer or not the SDK's are left as they are where they do not fit.
+func TestOptionsThatLackAFieldAreLeftAlone(t *testing.T) {
+	e := newEngine(Config{})
+	type foreign struct{ HTTPSignerV4 any }
+	odd := &foreign{}
+	e.wrapOptions("", odd)
+	if odd.HTTPSignerV4 != nil {
+		t.Errorf("a signer was set where there was none: %T", odd.HTTPSignerV4)
+	}
+	type older struct{ HTTPSignerV4 httpSigner }
+	old := &older{v4.NewSigner()}
+	e.wrapOptions("", old)
+	if _, ok := old.HTTPSignerV4.(*signer); !ok {
+		t.Errorf("a client without a switch for clock skew has the signer %T, want ours", old.HTTPSignerV4)
+	}
+}

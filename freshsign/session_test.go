@@ -272,3 +272,32 @@ func TestOnlyTheRequestIsRefusedOnASharedConnection(t *testing.T) {
 		t.Error("TLS without HTTP/2 is not HTTP/2")
 	}
 }
+
+// An HTTP client that sends all the same (a fake, a proxy of its own) has the last word.
+func TestAnAnswerBeatsARefusal(t *testing.T) {
+	g, _ := dying(10*time.Minute, 20*time.Minute)
+	g.service.window = time.Hour
+	g.wire.info.Conn = closable{closed: new(atomic.Bool)}
+	if err := g.get(func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} }); err != nil {
+		t.Errorf("the request was answered, and the call gave %v", err)
+	}
+	if n, _ := g.service.counts(); n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+// net/http may try a refused request on its other idle connections: none of them gets it.
+func TestARefusedSendingIsRefusedOnEveryConnection(t *testing.T) {
+	v := newVirtual()
+	c := &call{engine: newEngine(Config{Clock: v.read})}
+	c.sig = signature{at: moment{wall: start}, creds: aws.Credentials{CanExpire: true, Expires: start.Add(time.Minute)}}
+	s := &sending{call: c, req: httpRequest()}
+	v.move(time.Hour, time.Hour)
+	for i := range 3 {
+		var closed atomic.Bool
+		s.gotConn(httptrace.GotConnInfo{Conn: closable{closed: &closed}})
+		if !closed.Load() {
+			t.Errorf("connection %d may carry credentials that have ended", i+1)
+		}
+	}
+}
