@@ -65,18 +65,13 @@ type streamed struct {
 
 func (s streamed) Invoke(ctx context.Context, req runtimeapi.Request) (*runtimeapi.Response, error) {
 	resp := &runtimeapi.Response{RequestID: runtimeapi.NewRequestID(), TraceID: req.TraceID}
-	failed := func(err error) (*runtimeapi.Response, error) {
-		resp.FunctionError, resp.ErrorType, resp.ErrorMessage = "Unhandled", fmt.Sprintf("%T", err), err.Error()
-		resp.Explanation = "the function failed: " + err.Error()
-		return resp, nil
-	}
 	var event web.Request
 	if err := event.DecodeEvent(bytes.Clone(req.Payload)); err != nil {
-		return failed(err)
+		return failed(resp, err), nil
 	}
 	out, err := s.h(ctx, event)
 	if err != nil {
-		return failed(err)
+		return failed(resp, err), nil
 	}
 	resp.Streamed, resp.ContentType, resp.Stream = true, out.ContentType(), &trailer{StreamedResponse: out, resp: resp}
 	return resp, nil
@@ -97,3 +92,6 @@ func (t *trailer) Read(p []byte) (int, error) {
 	t.resp.FunctionError = "Unhandled"
 	return n, &runtimeapi.FunctionError{Type: fmt.Sprintf("%T", err), Message: err.Error()}
 }
+
+func isBroken(err error) bool  { return errors.Is(err, frontdoor.ErrBroken) }
+func isLenient(err error) bool { return errors.Is(err, frontdoor.ErrLenient) }
