@@ -54,6 +54,9 @@ func (f *Function) collect(name string, m Middleware, seen map[any]bool) {
 		if v, ok := m.(Initer); ok {
 			f.initers = append(f.initers, named[Initer]{name, v})
 		}
+		if v, ok := m.(Settler); ok {
+			f.settlers = append(f.settlers, v)
+		}
 		if v, ok := m.(Closer); ok {
 			f.closers = append(f.closers, named[Closer]{name, v})
 		}

@@ -26,6 +26,7 @@ type Function struct {
 	timeout    *Timeout
 	observers  []Observer
 	thawers    []Thawer
+	settlers   []Settler
 	permitters []Permitter
 	initers    []named[Initer]
 	closers    []named[Closer]
@@ -225,6 +226,11 @@ func (f *Function) invoke(ctx context.Context, payload []byte, event any, decode
 		f.thaw(c)
 		defer f.clock.busy()
 	}
+	defer func() {
+		for _, s := range f.settlers {
+			s.Settle(c)
+		}
+	}()
 	return f.run(c, &c.inv)
 }
 

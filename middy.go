@@ -51,6 +51,11 @@ type (
 		Init(ctx context.Context) error
 	}
 
+	// A Settler ends its part of an invocation when the response has ended, once
+	// per invocation, also if its Wrap was not reached. ctx has the invocation's
+	// keys.
+	Settler interface{ Settle(ctx context.Context) }
+
 	// A Closer flushes or wipes when the sandbox is told to end (SIGTERM).
 	// Closers run one after another, the innermost first, and share a budget of
 	// [CloseBudget].

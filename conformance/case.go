@@ -80,6 +80,9 @@ type Deviation struct {
 	Reason Words `json:"reason"`
 	// Ours is what our packages do, to the letter.
 	Ours json.RawMessage `json:"ours,omitempty"`
+	// Instead is what Middy does with the case that [Rewrite] makes of this one, where
+	// a reason is held by that experiment.
+	Instead json.RawMessage `json:"instead,omitempty"`
 }
 
 // Package is the package of Middy that the case is about.

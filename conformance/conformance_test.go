@@ -77,7 +77,7 @@ func TestEveryDeviationHasAReasonThatExplainsAllOfIt(t *testing.T) {
 		if len(c.Deviation.Reason) == 0 {
 			t.Errorf("%s: no reason", c.ID)
 		}
-		if ids := conformance.Explain(&c, c.Deviation.Ours); ruled && !slices.Equal(ids, c.Deviation.Reason) {
+		if ids, ok := c.Holds(); ruled && !ok {
 			t.Errorf("%s: %v explains something else: the rules say %v", c.ID, c.Deviation.Reason, ids)
 		}
 	}

@@ -4,7 +4,7 @@
 // the same? A list of features does not say. Here it is answered by some thousand
 // cases in cases/*.jsonl. Each names middlewares and options as Middy's own
 // documentation does, an event and what the handler does, and holds what Middy
-// 7.8 did; a runner executes the same on our packages through [web.Handler], and
+// 7.9 did; a runner executes the same on our packages through [web.Handler], and
 // every difference has a reason or is a bug.
 //
 // # A case
@@ -45,8 +45,9 @@
 // A case whose result differs holds a deviation: ours, which is pinned, and the
 // ids of reasons in deviations.jsonl. Most reasons have a rule, which takes its kind
 // of difference out of the two results; what is left then must be equal, so that
-// no reason hides what it was not meant for: [Explain]. docs/conformance.md counts
-// them.
+// no reason hides what it was not meant for: [Explain]. Others are held by experiment:
+// [Rewrite] makes another case of it, and ours does with the one what Middy does with
+// the other, which is the deviation's instead. docs/conformance.md counts them.
 //
 // # New cases
 //

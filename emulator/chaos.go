@@ -41,6 +41,20 @@ const (
 	BlackHole Effect = "black-hole"
 	// Outage is Reset, for reading: add it without Times and the service is gone.
 	Outage Effect = "outage"
+	// CutResponse does the work, sends the status, the headers and half of the
+	// body, and ends the connection (HTTP/2: the stream).
+	CutResponse Effect = "cut-response"
+	// EmptySuccess answers 200 with the body {}, as a stub does.
+	EmptySuccess Effect = "empty-success"
+	// NoBody answers 200 with a body of no bytes.
+	NoBody Effect = "no-body"
+	// HTMLSuccess answers 200 with a page, as a proxy or a captive portal does.
+	HTMLSuccess Effect = "html-success"
+	// TruncatedSuccess answers 200 with half of a good body, whose length is right.
+	TruncatedSuccess Effect = "truncated-success"
+	// ForeignSuccess makes of a good answer one about another secret, parameter or
+	// role: every name in it begins with "foreign-", every ARN ends in "-foreign".
+	ForeignSuccess Effect = "foreign-success"
 	// ExpiredToken answers ExpiredTokenException to credentials that are good.
 	ExpiredToken Effect = "expired-token"
 	// SpuriousSignature rejects a good signature as expired, as AWS rarely does:
@@ -53,7 +67,7 @@ const (
 )
 
 var effects = []Effect{Latency, SlowResponse, FrozenResponse, HalfResponse, Throttle, InternalError, Unavailable, Reset, ResetResponse,
-	BlackHole, Outage, ExpiredToken, SpuriousSignature, NoDate, AgeHeader}
+	BlackHole, Outage, CutResponse, EmptySuccess, NoBody, HTMLSuccess, TruncatedSuccess, ForeignSuccess, ExpiredToken, SpuriousSignature, NoDate, AgeHeader}
 
 // A Rule says which requests meet an effect. The zero value of every field but
 // Effect is the widest: every request, until the rule is removed.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -66,11 +67,11 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, r: r, began: time.Now()}
 	x.rec = Record{ID: s.records.begin(), RequestID: requestID(), Received: s.clock.Now(), ReceivedReal: x.began.Round(0), Proto: r.Proto, RemoteAddr: r.RemoteAddr}
 	a := x.run()
-	if half := find(x.rules, HalfResponse); half != nil && !a.dropped {
+	if half := find(x.rules, HalfResponse, CutResponse); half != nil && !a.dropped {
 		n := len(a.body) / 2
 		a.send(w, a.body[:n])
 		_ = http.NewResponseController(w).Flush() // a writer that cannot flush sends at the end
-		a.dropped = x.hold(half, half.Delay) != nil
+		a.dropped = half.Effect == CutResponse || x.hold(half, half.Delay) != nil
 		x.finish(a)
 		if a.dropped {
 			panic(http.ErrAbortHandler)
@@ -309,6 +310,7 @@ func (x *exchange) after(a *answer) error {
 		*a = answer{dropped: true, code: "Reset"}
 		return nil
 	}
+	x.replace(a)
 	if r := find(x.rules, SlowResponse); r != nil {
 		if err := x.hold(r, r.Delay); err != nil {
 			return err
@@ -327,6 +329,44 @@ func (x *exchange) after(a *answer) error {
 		return x.hold(r, r.Delay)
 	}
 	return nil
+}
+
+// foreignNames are the members and elements by which an answer says what it is
+// about.
+var (
+	foreignName = regexp.MustCompile(`("(?:Name|SecretId)":"/?)`)
+	foreignARN  = regexp.MustCompile(`("ARN":"[^"]*)`)
+	foreignList = regexp.MustCompile(`"InvalidParameters":\[[^\]]*\]`)
+	foreignXML  = regexp.MustCompile(`(<(?:Arn|AssumedRoleId)>[^<]*)`)
+)
+
+// replace puts another success in the place of the answer. A refusal stays: only
+// EmptySuccess, NoBody and HTMLSuccess need no success to begin with.
+func (x *exchange) replace(a *answer) {
+	r := find(x.rules, EmptySuccess, NoBody, HTMLSuccess, TruncatedSuccess, ForeignSuccess)
+	if r == nil {
+		return
+	}
+	switch r.Effect {
+	case EmptySuccess:
+		a.status, a.body, a.code = http.StatusOK, []byte("{}"), ""
+	case NoBody:
+		a.status, a.body, a.code = http.StatusOK, nil, ""
+	case HTMLSuccess:
+		a.status, a.body, a.code = http.StatusOK, []byte("<!DOCTYPE html><title>Welcome</title>"), ""
+		a.header.Set("Content-Type", "text/html; charset=utf-8")
+	case TruncatedSuccess:
+		if a.status == http.StatusOK {
+			a.body = a.body[:len(a.body)/2]
+		}
+	case ForeignSuccess:
+		if a.status == http.StatusOK {
+			a.body = foreignName.ReplaceAll(a.body, []byte(`${1}foreign-`))
+			a.body = foreignARN.ReplaceAll(a.body, []byte(`$1-foreign`))
+			a.body = foreignList.ReplaceAll(a.body, []byte(`"InvalidParameters":["foreign"]`))
+			a.body = foreignXML.ReplaceAll(a.body, []byte(`$1-foreign`))
+		}
+	}
 }
 
 // hold waits for d, or without end for 0; until the rule is removed, the client

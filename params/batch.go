@@ -37,12 +37,9 @@ func (s *Store) fetch(ctx context.Context, entries []*entry, when departure) (st
 // schedule sends flights on their way, those of one source together.
 func (s *Store) schedule(ctx context.Context, flights []*flight, when departure) {
 	groups := make(map[Source][]*flight)
-	s.mu.Lock()
 	for _, f := range flights {
 		groups[f.e.source] = append(groups[f.e.source], f)
-		s.flights[f] = struct{}{}
 	}
-	s.mu.Unlock()
 	for source, group := range groups {
 		if when == leave {
 			s.run(ctx, func(ctx context.Context) { s.fly(ctx, group) })
@@ -88,7 +85,7 @@ func (s *Store) depart(ctx context.Context, source Source) {
 func (s *Store) batcher(source Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.refused[source] {
+	if s.refusedLocked(source) {
 		return false
 	}
 	_, ok := s.pending[source].flights[0].e.provider.(Batcher)
@@ -98,6 +95,7 @@ func (s *Store) batcher(source Source) bool {
 // fly fetches flights of one source: by batches where that is possible and worth
 // it, one by one otherwise.
 func (s *Store) fly(ctx context.Context, flights []*flight) {
+	defer s.rescue(ctx, flights)
 	var batch, single []*flight
 	b, ok := flights[0].e.provider.(Batcher)
 	for _, f := range flights {
@@ -111,19 +109,50 @@ func (s *Store) fly(ctx context.Context, flights []*flight) {
 	if ok {
 		limit, from := b.Batch()
 		for len(batch) >= max(from, 1) && !s.isRefused(flights[0].e.source) {
-			chunk := batch[:min(len(batch), limit)]
+			chunk := batch[:min(len(batch), max(limit, 1))]
 			batch = batch[len(chunk):]
 			wg.Go(func() { s.flyBatch(ctx, b, chunk) })
 		}
 	}
-	wg.Go(func() { s.flySingles(ctx, append(single, batch...)) })
+	s.flySingles(ctx, append(single, batch...))
 	wg.Wait()
 }
+
+// A refusal says how long a source's batch action is taken for not ours.
+type refusal struct {
+	until int64
+	wait  int64
+}
+
+// firstRefusal is how long the first refusal of a batch counts. Each further one
+// counts twice as long: the policy may be mended while the sandbox lives, and
+// where it is not, CloudTrail should not fill with denied calls.
+const firstRefusal = 5 * time.Minute
 
 func (s *Store) isRefused(source Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.refused[source]
+	return s.refusedLocked(source)
+}
+
+func (s *Store) refusedLocked(source Source) bool {
+	r := s.refused[source]
+	left := r.until - s.now()
+	return left > 0 && left <= r.wait // more is left only if the clock was set back
+}
+
+func (s *Store) refuse(source Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := max(2*s.refused[source].wait, int64(firstRefusal))
+	s.refused[source] = refusal{s.now() + wait, wait}
+}
+
+// permit forgets a refusal.
+func (s *Store) permit(source Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.refused, source)
 }
 
 func (s *Store) flyBatch(ctx context.Context, b Batcher, flights []*flight) {
@@ -134,13 +163,20 @@ func (s *Store) flyBatch(ctx context.Context, b Batcher, flights []*flight) {
 	s.counters.requests.Add(1)
 	s.counters.batches.Add(1)
 	start := time.Now()
-	results, err := protect(func() ([]Result, error) { return b.FetchBatch(ctx, keys) })
+	results, err := protect(flights[0].e.source, "", func() ([]Result, error) {
+		results, err := b.FetchBatch(ctx, keys)
+		if err == nil && len(results) != len(keys) {
+			err = &Error{Kind: Unanswered, Service: flights[0].e.source.Service, Err: errPairs}
+		}
+		return results, err
+	})
 	took := time.Since(start)
 	if err != nil {
 		s.counters.failures.Add(1)
-		s.batchFailed(ctx, flights, err, took)
+		s.batchFailed(ctx, b, flights, err, took)
 		return
 	}
+	s.permit(flights[0].e.source)
 	var alone []*flight
 	for i, f := range flights {
 		switch r := results[i]; {
@@ -155,29 +191,45 @@ func (s *Store) flyBatch(ctx context.Context, b Batcher, flights []*flight) {
 	s.flySingles(ctx, alone)
 }
 
-// batchFailed follows a batch that failed as a whole. That the action is not
-// ours is remembered. A throttled batch says nothing about single requests,
-// whose quota is a hundred times higher.
-// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
-func (s *Store) batchFailed(ctx context.Context, flights []*flight, err error, took time.Duration) {
+// batchFailed follows a batch that failed as a whole. Only that the source does
+// not answer, or throttles, is true of every key: anything else may be the fault
+// of one of them, or of the batch action, and each key is asked for alone.
+func (s *Store) batchFailed(ctx context.Context, b Batcher, flights []*flight, err error, took time.Duration) {
 	source := flights[0].e.source
-	switch KindOf(err) {
-	case Denied, Unsupported:
-		s.mu.Lock()
-		s.refused[source] = true
-		s.mu.Unlock()
-	case Throttled:
-	default:
+	switch kind := KindOf(err); {
+	case kind == Unavailable, kind == Throttled && !hasSeparateQuota(b):
 		for _, f := range flights {
-			s.arrive(ctx, f, Raw{}, err, took)
+			s.arrive(ctx, f, Raw{}, aboutKey(err, f.e), took)
 		}
 		return
+	case kind == Denied, kind == Unsupported:
+		s.refuse(source)
 	}
 	s.event(nil, Event{Kind: EventBatchRefused, Service: source.Service, Keys: len(flights), Duration: took, Err: withoutName{KindOf(err)}})
 	s.flySingles(ctx, flights)
 }
 
+// aboutKey is the failure of a whole batch as the failure of one of its keys.
+func aboutKey(err error, e *entry) error {
+	whole, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	one := *whole
+	one.Name = e.key.ID
+	return &one
+}
+
+func hasSeparateQuota(b Batcher) bool {
+	q, ok := b.(SeparateQuota)
+	return ok && q.SeparateQuota()
+}
+
 func (s *Store) flySingles(ctx context.Context, flights []*flight) {
+	if len(flights) == 1 {
+		s.flyChain(ctx, flights[0])
+		return
+	}
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, concurrency)
 	for _, f := range flights {
@@ -202,22 +254,36 @@ func (s *Store) arrive(ctx context.Context, f *flight, raw Raw, err error, took 
 // ask makes one request.
 func (s *Store) ask(ctx context.Context, p Provider, k Key) (Raw, error) {
 	s.counters.requests.Add(1)
-	raw, err := protect(func() (Raw, error) { return p.Fetch(ctx, k) })
+	raw, err := protect(p.Source(), k.ID, func() (Raw, error) { return p.Fetch(ctx, k) })
 	if err != nil {
 		s.counters.failures.Add(1)
 	}
 	return raw, err
 }
 
-// protect turns a panic of a provider into a failure: it happens in a goroutine
-// of ours, where nobody else could catch it, and the waiters must be let go.
-func protect[T any](fn func() (T, error)) (v T, err error) {
-	defer func() {
-		if recover() != nil { // its text is not ours to print
-			err = &Error{Kind: Unavailable, Text: "its provider panicked", Err: errPanic}
-		}
+// protect turns a panic of a provider, and the end of its goroutine by
+// [runtime.Goexit], into a failure: nobody else could catch it, and the waiters
+// must be let go.
+func protect[T any](source Source, name string, fn func() (T, error)) (v T, err error) {
+	failed := func(text string) error {
+		return &Error{Kind: Unavailable, Service: source.Service, Name: name, Text: text, Err: errBug}
+	}
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		err = failed("its provider did not return")
+		defer func() {
+			if recover() != nil { // its text is not ours to print
+				err = failed("its provider panicked")
+			}
+		}()
+		v, err = fn()
 	}()
-	return fn()
+	<-returned
+	return v, err
 }
 
-var errPanic = errors.New("a bug in the provider")
+var (
+	errBug   = errors.New("a bug in the provider")
+	errPairs = errors.New("a bug in the provider: a batch has a result for each key")
+)

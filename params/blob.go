@@ -6,18 +6,25 @@ import (
 )
 
 // memory is the bytes of one version of a value. Readers hold mu while they look
-// at b, so that nobody ever sees half-cleared bytes.
+// at them, so that nobody ever sees half-cleared bytes.
+//
+// The bytes are the variable of a closure, and not a field: what prints values by
+// reflection and ignores their methods, as the difference in a failed test's log
+// does, follows pointers and slices, but prints of a function only its address.
 type memory struct {
 	mu    sync.RWMutex
-	b     []byte
-	wiped bool
+	bytes func() []byte // nil: they were wiped
 }
+
+func newMemory(b []byte) *memory { return &memory{bytes: func() []byte { return b }} }
 
 func (m *memory) wipe() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	clear(m.b)
-	m.b, m.wiped = nil, true
+	if m.bytes != nil {
+		clear(m.bytes())
+		m.bytes = nil
+	}
 }
 
 // A blob is a reference to memory that is counted by the garbage collector: when
@@ -30,7 +37,7 @@ type blob struct {
 }
 
 func newBlob(b []byte) *blob {
-	bl := &blob{m: &memory{b: b}, n: len(b)}
+	bl := &blob{m: newMemory(b), n: len(b)}
 	runtime.AddCleanup(bl, (*memory).wipe, bl.m)
 	return bl
 }
@@ -40,10 +47,10 @@ func newBlob(b []byte) *blob {
 func (bl *blob) read(fn func([]byte)) bool {
 	bl.m.mu.RLock()
 	defer bl.m.mu.RUnlock()
-	if bl.m.wiped {
+	if bl.m.bytes == nil {
 		return false
 	}
-	fn(bl.m.b)
+	fn(bl.m.bytes())
 	runtime.KeepAlive(bl)
 	return true
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -86,6 +87,84 @@ func TestSecretCanary(t *testing.T) {
 	}
 	if b, err := json.Marshal(versioned); err != nil || !json.Valid(b) {
 		t.Errorf("%s %v", b, err)
+	}
+}
+
+// dump writes all that reflection reaches, as printers do that ignore methods:
+// unexported fields, behind pointers, in slices and maps.
+func dump(out *strings.Builder, v reflect.Value, seen map[uintptr]bool) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() || seen[v.Pointer()] {
+			return
+		}
+		seen[v.Pointer()] = true
+		dump(out, v.Elem(), seen)
+	case reflect.Interface:
+		dump(out, v.Elem(), seen)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			dump(out, v.Field(i), seen)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			fmt.Fprintf(out, "%s\n", v)
+			return
+		}
+		for i := range v.Len() {
+			dump(out, v.Index(i), seen)
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			dump(out, it.Key(), seen)
+			dump(out, it.Value(), seen)
+		}
+	case reflect.String:
+		fmt.Fprintf(out, "%s\n", v)
+	}
+}
+
+// A failed assertion prints what it compared, methods ignored, into a log that
+// may be public.
+func TestASecretIsOutOfReflectionsReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type alias Secret
+		type fields struct{ Password Secret }
+		s := New(plain())
+		f := newFake("text", canary, "json", `{"Password":"`+canary+`"}`)
+		hidden, err := Hidden(s, f.ref("text")).Lookup(t.Context())
+		decoded, err2 := JSON[fields](s, f.ref("json")).Lookup(t.Context())
+		f.values = nil // the source has them, of course
+		if err != nil || err2 != nil || hidden.Reveal() != canary || decoded.Password.Reveal() != canary {
+			t.Fatalf("%v %v", err, err2)
+		}
+		var control strings.Builder
+		dump(&control, reflect.ValueOf(&blobLike{b: []byte(canary)}), map[uintptr]bool{})
+		if !holds(control.String()) {
+			t.Fatal("dump does not find bytes in an unexported field")
+		}
+		for name, v := range map[string]any{"a Secret": NewSecret(canary), "another type": alias(NewSecret(canary)), "one of a Store": hidden,
+			"a field": decoded, "the Store itself": s} {
+			var out strings.Builder
+			dump(&out, reflect.ValueOf(v), map[uintptr]bool{})
+			fmt.Fprintf(&out, "%#v %+v", v, v)
+			if holds(out.String()) {
+				t.Errorf("%s shows its content to reflection:\n%s", name, out.String())
+			}
+		}
+	})
+}
+
+type blobLike struct{ b []byte }
+
+func TestRevealAllocatesTheStringAlone(t *testing.T) {
+	secret := NewSecret(canary + strings.Repeat("x", 64)) // too long for the stack
+	sink := ""
+	if n := testing.AllocsPerRun(100, func() { sink = secret.Reveal() }); n != 1 {
+		t.Errorf("Reveal of %d bytes makes %v allocations; want 1", len(sink), n)
+	}
+	if n := testing.AllocsPerRun(100, func() { secret.Use(func([]byte) {}) }); n != 0 {
+		t.Errorf("Use makes %v allocations; want 0", n)
 	}
 }
 
@@ -195,9 +274,16 @@ func TestSecret(t *testing.T) {
 	}
 	wiped := NewSecret("gone")
 	wiped.b.m.wipe()
-	if wiped.Reveal() != "" || wiped.EqualString("") || wiped.Use(func([]byte) { t.Error("called") }) || wiped.Equal(zero) {
+	if wiped.EqualString("") || wiped.Use(func([]byte) { t.Error("called") }) || wiped.Equal(zero) || zero.Equal(wiped) {
 		t.Error("a wiped secret can be read")
 	}
+	defer func() {
+		p, ok := recover().(interface{ Failure() error })
+		if !ok || !errors.Is(p.Failure(), ErrClosed) {
+			t.Errorf("a wiped secret was revealed: %v", p)
+		}
+	}()
+	t.Errorf("a wiped secret is %q", wiped.Reveal())
 }
 
 func TestEvictedMemoryIsClearedWhenNobodyHoldsIt(t *testing.T) {
@@ -221,7 +307,7 @@ func TestEvictedMemoryIsClearedWhenNobodyHoldsIt(t *testing.T) {
 	for range 100 {
 		runtime.GC()
 		m.mu.RLock()
-		wiped := m.wiped
+		wiped := m.bytes == nil
 		m.mu.RUnlock()
 		if wiped {
 			s.custody.mu.Lock()
@@ -259,8 +345,8 @@ func TestNoReaderEverSeesAZeroedByte(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				text := secret.Reveal()
-				if text != "" && (len(text) != 64 || strings.Trim(text, text[:1]) != "" || text[0] == 0) {
+				var text string
+				if secret.Use(func(b []byte) { text = string(b) }) && (len(text) != 64 || strings.Trim(text, text[:1]) != "" || text[0] == 0) {
 					t.Errorf("%q", text)
 					return
 				}

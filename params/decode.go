@@ -1,6 +1,7 @@
 package params
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,6 +92,12 @@ func parseBool(s string) (bool, string) {
 	return b, ""
 }
 
+// Strings declares a value that is a list separated by commas, Parameter Store's
+// StringList. As there, no element has a comma, and spaces are kept.
+func Strings(s *Store, r Ref) *Value[[]string] {
+	return declare(s, r, decodeText(func(s string) ([]string, string) { return strings.Split(s, ","), "" }))
+}
+
 func parseDuration(s string) (time.Duration, string) {
 	d, err := time.ParseDuration(strings.TrimSpace(s))
 	if err != nil {
@@ -105,7 +112,107 @@ func decodeJSON[T any](c content) (v T, reason string) {
 		var zero T
 		return zero, jsonReason(err, data)
 	}
+	if path := missing(data[skipSpace(data, 0):], reflect.TypeFor[T]()); path != "" {
+		var zero T
+		return zero, fmt.Sprintf("the field %q is required and is not there", path)
+	}
+	if err := validated(&v); err != nil {
+		var zero T
+		return zero, fmt.Sprintf("its Validate method refused it (%T)", err) // its text may quote the content
+	}
 	return v, ""
+}
+
+// validated asks a T, or what v points to, that has a Validate method.
+func validated[T any](v *T) error {
+	for _, v := range []any{v, *v} {
+		if v, ok := v.(interface{ Validate() error }); ok {
+			return v.Validate()
+		}
+	}
+	return nil
+}
+
+// missing returns the path of a member that a field of t requires (the tag
+// required:"true", as for web.JSON) and doc, which decodes into a t, has not, or
+// has as null. A part of t that decodes itself is not looked into. The path has
+// names of the type and indexes, never content.
+func missing(doc []byte, t reflect.Type) string {
+	for t.Kind() == reflect.Pointer && !decodesItself(t) {
+		t = t.Elem()
+	}
+	switch {
+	case doc[0] == 'n' || decodesItself(t): // null
+	case t.Kind() == reflect.Struct:
+		return missingFields(doc, t)
+	case t.Kind() == reflect.Map:
+		for _, value := range members(doc) {
+			if path := missing(value, t.Elem()); path != "" {
+				return "*." + path
+			}
+		}
+	case doc[0] == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
+		for i, value := range elements(doc) {
+			if path := missing(value, t.Elem()); path != "" {
+				return strconv.Itoa(i) + "." + path
+			}
+		}
+	}
+	return ""
+}
+
+func missingFields(doc []byte, t reflect.Type) string {
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-" && f.Tag.Get("json") == "-", !f.IsExported() && !f.Anonymous:
+			continue
+		case name == "" && f.Anonymous && elem(f.Type).Kind() == reflect.Struct:
+			if path := missing(doc, f.Type); path != "" { // its fields are those of t
+				return path
+			}
+			continue
+		case name == "":
+			name = f.Name
+		}
+		value := memberLike(doc, name)
+		absent := value == nil || value[0] == 'n'
+		if required := f.Tag.Get("required"); absent && required != "" && required != "false" {
+			return name
+		}
+		if !absent {
+			if path := missing(value, f.Type); path != "" {
+				return name + "." + path
+			}
+		}
+	}
+	return ""
+}
+
+func elem(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+// memberLike is member with encoding/json's idea of equal names.
+func memberLike(doc []byte, name string) (found []byte) {
+	for quoted, value := range members(doc) {
+		if b, err := jsontext.Unquote(quoted); err == nil && strings.EqualFold(string(b), name) {
+			found = value
+		}
+	}
+	return found
+}
+
+var (
+	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+func decodesItself(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(jsonUnmarshaler) || reflect.PointerTo(t).Implements(textUnmarshaler)
 }
 
 // jsonReason says what encoding/json found wrong, without what it read: its own

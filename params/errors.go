@@ -46,8 +46,14 @@ var (
 	// ErrDecode: a value is not what its declaration says; see [DecodeError].
 	ErrDecode = errors.New("params: the value is not what its declaration says")
 	// ErrClosed: the Store was closed and its values wiped.
-	ErrClosed = errors.New("params: the store is closed")
+	ErrClosed error = closedError{}
 )
+
+// closedError has a name to be reported by.
+type closedError struct{}
+
+func (closedError) Error() string     { return "params: the store is closed" }
+func (closedError) ErrorCode() string { return "StoreClosed" }
 
 func (k Kind) sentinel() error {
 	switch k {
@@ -114,7 +120,11 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "params: %s %q: ", e.Service, e.Name)
+	b.WriteString("params: " + e.Service)
+	if e.Name != "" { // the failure of a batch has none
+		fmt.Fprintf(&b, " %q", e.Name)
+	}
+	b.WriteString(": ")
 	switch {
 	case e.Text != "":
 		b.WriteString(e.Text)
@@ -132,6 +142,36 @@ func (e *Error) Is(target error) bool { return target == e.Kind.sentinel() }
 
 // Unwrap returns the source's own error.
 func (e *Error) Unwrap() error { return e.Err }
+
+// ErrorCode is the name by which Lambda reports the failure, and by which a state
+// machine's ErrorEquals or an alarm can match it: SecretNotFound, SecretDeleted,
+// SecretAccessDenied, SecretUndecryptable, SecretInvalid; for Parameter Store
+// Parameter..., for any other source Value...; and SourceUnavailable,
+// SourceThrottled.
+func (e *Error) ErrorCode() string {
+	what := "Value"
+	switch e.Service {
+	case "secretsmanager":
+		what = "Secret"
+	case "ssm":
+		what = "Parameter"
+	}
+	switch e.Kind {
+	case Throttled:
+		return "SourceThrottled"
+	case NotFound:
+		return what + "NotFound"
+	case Deleted:
+		return what + "Deleted"
+	case Denied:
+		return what + "AccessDenied"
+	case Undecryptable:
+		return what + "Undecryptable"
+	case Invalid, Unsupported:
+		return what + "Invalid"
+	}
+	return "SourceUnavailable"
+}
 
 // KindOf returns what err means to the cache: the Kind of the [*Error] in its
 // chain, or [Unavailable].

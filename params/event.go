@@ -1,6 +1,7 @@
 package params
 
 import (
+	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -20,7 +21,7 @@ const (
 	EventNegative     EventKind = "negative"      // a remembered failure was returned
 	EventDecode       EventKind = "decode"        // a version is not what its declaration says
 	EventSuspect      EventKind = "suspect"       // a user reported an authentication failure
-	EventBatchRefused EventKind = "batch_refused" // the batch was denied or throttled: singles from here on
+	EventBatchRefused EventKind = "batch_refused" // a batch failed as a whole: its keys are asked for one by one
 	EventFallback     EventKind = "fallback"      // another source answered
 	EventLagging      EventKind = "lagging"       // a fallback had an older version, which was refused
 	EventCancelled    EventKind = "cancelled"     // a refresh was cancelled so that the response could leave
@@ -91,6 +92,11 @@ func (s *Store) event(e *entry, ev Event) {
 			ev.Err = withoutName{KindOf(ev.Err)}
 		}
 	}
+	defer func() {
+		if v := recover(); v != nil { // often in a goroutine of ours, where it would end the process
+			slog.Error("params: Config.OnEvent panicked", "panic", v)
+		}
+	}()
 	s.cfg.OnEvent(ev)
 }
 

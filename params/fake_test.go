@@ -17,14 +17,15 @@ type fake struct {
 	name    string
 	latency time.Duration
 
-	mu      sync.Mutex
-	values  map[string]fakeValue // by id, or id@stage
-	fail    map[string]error     // by id, or "*"
-	calls   []string             // what was asked for, batches as "[a b]"
-	open    int                  // requests under way
-	answers int                  // that were answered
-	rotates Rotation
-	seen    []any // context values of requests
+	mu       sync.Mutex
+	values   map[string]fakeValue // by id, or id@stage
+	fail     map[string]error     // by id, or "*"
+	calls    []string             // what was asked for, batches as "[a b]"
+	open     int                  // requests under way
+	answers  int                  // that were answered
+	rotates  Rotation
+	oneQuota bool  // batches and singles draw on the same
+	seen     []any // context values of requests
 }
 
 type fakeValue struct {
@@ -155,6 +156,7 @@ type batchFake struct{ *fake }
 
 func (f batchFake) Batch() (int, int)    { return 20, 3 }
 func (f batchFake) Batchable(k Key) bool { return k.Stage == "" && k.Version == "" }
+func (f batchFake) SeparateQuota() bool  { return !f.oneQuota }
 func (f batchFake) ref(name string) Ref  { return NewRef(f, name) }
 func (f batchFake) FetchBatch(ctx context.Context, keys []Key) ([]Result, error) {
 	ids := make([]string, len(keys))

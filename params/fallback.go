@@ -24,10 +24,15 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 	next := func() {
 		i := asked
 		asked, open = asked+1, open+1
-		go func() {
+		ask := func() {
 			raw, err := s.ask(ctx2, refs[i].provider, refs[i].key)
 			answers <- answer{i, raw, err}
-		}()
+		}
+		if len(refs) == 1 {
+			ask() // nobody is to be asked beside it
+			return
+		}
+		go ask()
 	}
 	start := time.Now()
 	next()
@@ -72,6 +77,9 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 		s.counters.fallbacks.Add(1)
 		s.event(f.e, Event{Kind: EventFallback, Duration: took, Err: first.err})
 	} else {
+		if KindOf(f.e.state.Load().err) == Denied {
+			s.permit(f.e.source) // the policy was mended: the batch may be ours as well
+		}
 		s.followRotation(ctx, f.e, won.raw)
 	}
 	s.land(ctx, f, won.raw, won.index > 0, nil, took)

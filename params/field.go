@@ -3,6 +3,7 @@ package params
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -70,24 +71,31 @@ func trimBOM(b []byte) []byte {
 // member returns what follows name in the object that doc starts with. Of
 // duplicate names the last one counts, as in encoding/json.
 func member(doc []byte, name string) (found []byte) {
-	i := skipSpace(doc, 1)
-	for doc[i] != '}' {
-		end := skipString(doc, i)
-		match := equalName(doc[i:end], name)
-		i = skipSpace(doc, skipSpace(doc, end)+1) // the colon
-		if match {
-			found = doc[i:]
-		}
-		if i = skipSpace(doc, skipValue(doc, i)); doc[i] == ',' {
-			i = skipSpace(doc, i+1)
+	for quoted, value := range members(doc) {
+		if b, err := jsontext.Unquote(quoted); err == nil && string(b) == name {
+			found = value
 		}
 	}
 	return found
 }
 
-func equalName(quoted []byte, name string) bool {
-	b, err := jsontext.Unquote(quoted)
-	return err == nil && string(b) == name
+// members are the names, in their quotes, of the object that doc starts with, and
+// what follows each.
+func members(doc []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(quoted, value []byte) bool) {
+		i := skipSpace(doc, 1)
+		for doc[i] != '}' {
+			end := skipString(doc, i)
+			quoted := doc[i:end]
+			i = skipSpace(doc, skipSpace(doc, end)+1) // the colon
+			if !yield(quoted, doc[i:]) {
+				return
+			}
+			if i = skipSpace(doc, skipValue(doc, i)); doc[i] == ',' {
+				i = skipSpace(doc, i+1)
+			}
+		}
+	}
 }
 
 // element returns what starts at an index of the array that doc starts with.
@@ -96,17 +104,27 @@ func element(doc []byte, index string) []byte {
 	if err != nil || n < 0 {
 		return nil
 	}
-	i := skipSpace(doc, 1)
-	for doc[i] != ']' {
-		if n == 0 {
-			return doc[i:]
-		}
-		n--
-		if i = skipSpace(doc, skipValue(doc, i)); doc[i] == ',' {
-			i = skipSpace(doc, i+1)
+	for i, value := range elements(doc) {
+		if i == n {
+			return value
 		}
 	}
 	return nil
+}
+
+// elements are what starts at each index of the array that doc starts with.
+func elements(doc []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		i := skipSpace(doc, 1)
+		for n := 0; doc[i] != ']'; n++ {
+			if !yield(n, doc[i:]) {
+				return
+			}
+			if i = skipSpace(doc, skipValue(doc, i)); doc[i] == ',' {
+				i = skipSpace(doc, i+1)
+			}
+		}
+	}
 }
 
 // The skip functions return the index after what starts at i. They rely on doc

@@ -12,12 +12,13 @@ import (
 // A flight is one fetch of one entry, however many readers wait for it.
 type flight struct {
 	e    *entry
+	n    uint64        // counts the fetches of the entry
 	done chan struct{} // closed when the entry's state says how it ended
 	err  error
 	// readers who could be served an old value wait until then: one instant for
 	// all of them, or a handler that reads many values would wait for each.
 	readers time.Time
-	// again: the fetch before it failed, and there is a value to serve. Then
+	// again: the fetch before it failed, and there is an answer to serve. Then
 	// joiners is the instant until which the response waits.
 	again   bool
 	joiners time.Time
@@ -28,51 +29,91 @@ type flight struct {
 // errSettled cancels fetches whose invocation is over.
 var errSettled = errors.New("params: cancelled so that the response could leave; the next invocation tries again")
 
-// await waits for a fetch of e, which it starts unless there is one, and returns
-// the state to serve from.
+// reportBy is ctx with an earlier end. Of the time until its deadline a tenth,
+// 200 ms at most, is for reporting how a wait failed: on Lambda nobody reads an
+// error that comes at the deadline.
+func reportBy(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-reserve(time.Until(deadline))))
+}
+
+func reserve(left time.Duration) time.Duration { return min(left/10, 200*time.Millisecond) }
+
+// await waits for a fetch of e that began after the n-th, and returns the state to
+// serve from.
+func (s *Store) await(ctx context.Context, e *entry, act action, n uint64) (*state, int64, error) {
+	f, err := s.wait(ctx, e, act, n)
+	if err == nil {
+		return s.landed(e, f)
+	}
+	if st, now := e.state.Load(), s.now(); act == waitPatient && st.usable(now) && !errors.Is(err, ErrClosed) {
+		s.stale(e, st, now)
+		return st, now, nil
+	}
+	return nil, 0, err
+}
+
+// wait waits for a fetch of e that began after the n-th, and begins one if there
+// is none. It returns nil when the patience of act is over, and an error when ctx
+// is, or the Store was closed.
 //
-// The fetch does not belong to the reader who started it: a reader leaves when
-// its own ctx is done, and the others go on waiting.
-func (s *Store) await(ctx context.Context, e *entry, act action) (*state, int64, error) {
-	for {
+// The fetch does not belong to the reader who began it: a reader leaves when its
+// own ctx is done, and the others go on waiting.
+func (s *Store) wait(ctx context.Context, e *entry, act action, n uint64) (*flight, error) {
+	ctx, cancel := reportBy(ctx)
+	defer cancel()
+	for ctx.Err() == nil {
 		f, started := s.join(ctx, e)
 		if !started {
 			s.counters.coalesced.Add(1)
 		}
-		var patience <-chan time.Time
-		if act == waitPatient && s.cfg.Patience > 0 { //mutate:equivalent `> -> >=`: it is never 0
-			t := time.NewTimer(time.Until(f.readers))
-			defer t.Stop()
-			patience = t.C
+		over, err := f.wait(ctx, act == waitPatient && s.cfg.Patience > 0) //mutate:equivalent `> -> >=`: it is never 0
+		switch {
+		case err != nil:
+		case over:
+			return nil, nil
+		case f.cancelled && s.closed.Load():
+			return nil, ErrClosed
+		case f.cancelled:
+			s.afterStop(ctx)
+		case f.n > n:
+			return f, nil
 		}
-		select {
-		case <-f.done:
-			if !f.cancelled {
-				return s.landed(e, f)
-			}
-			if s.closed.Load() {
-				return nil, 0, ErrClosed
-			}
-			s.afterDrain(ctx)
-			if ctx.Err() != nil {
-				return s.left(ctx, e, act)
-			}
-		case <-patience:
-			return s.landed(e, nil)
-		case <-ctx.Done():
-			return s.left(ctx, e, act)
-		}
+	}
+	return nil, &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
+		Text: "the caller stopped waiting for it", Err: context.Cause(ctx)}
+}
+
+// wait waits for the end of f. It reports whether the patience of its readers was
+// over before.
+func (f *flight) wait(ctx context.Context, patient bool) (over bool, err error) {
+	var patience <-chan time.Time
+	if patient {
+		t := time.NewTimer(time.Until(f.readers))
+		defer t.Stop()
+		patience = t.C
+	}
+	select {
+	case <-f.done:
+		return false, nil
+	case <-patience:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
 	}
 }
 
-// patience is how much of [Config.Patience] and [Config.JoinBudget] the n-th
-// invocation that tries again is worth, from zero. The first and then one in four
-// waits, so that a source which is back is noticed although handlers take no
+// retryWeight is by what factor the n-th invocation that tries again, from zero,
+// multiplies [Config.Patience] and [Config.JoinBudget]. The first and then one in
+// four waits, so that a source which is back is noticed although handlers take no
 // time, and one in sixteen four times as long, in case the source is slow and not
 // down. The others give a try the time that the handler takes: an outage must not
 // become the latency of a function whose every invocation finds the back-off
 // over.
-func patience(n int) int64 {
+func retryWeight(n int) int64 {
 	switch {
 	case n%4 != 0:
 		return 0
@@ -92,21 +133,10 @@ func (s *Store) landed(e *entry, f *flight) (*state, int64, error) {
 		}
 		return st, until, nil
 	}
-	if f != nil && f.err == nil && st.raw != nil {
+	if f != nil && f.err == nil && st.known() {
 		return st, now, nil // a TTL of zero and no staleness: good for this once
 	}
 	return nil, 0, st.failure(e, now)
-}
-
-// left is what a reader gets whose own ctx ended first.
-func (s *Store) left(ctx context.Context, e *entry, act action) (*state, int64, error) {
-	st, now := e.state.Load(), s.now()
-	if act == waitPatient && st.usable(now) {
-		s.stale(e, st, now)
-		return st, now, nil
-	}
-	return nil, 0, &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
-		Text: "the caller stopped waiting for it", Err: context.Cause(ctx)}
 }
 
 // join returns the flight of e, and starts one if there is none.
@@ -119,19 +149,25 @@ func (s *Store) join(ctx context.Context, e *entry) (f *flight, started bool) {
 }
 
 // takeOff returns the flight of e, or a new one, which the caller must schedule.
+// It is under way from here on, for all who wait for the end of what is.
 func (e *entry) takeOff() (f *flight, isNew bool) {
+	s := e.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.flight != nil {
 		return e.flight, false
 	}
-	now, cfg := time.Now(), &e.store.cfg
-	f = &flight{e: e, done: make(chan struct{}), readers: now.Add(cfg.Patience)}
-	if st := e.state.Load(); st.failures > 0 && st.raw != nil && !e.store.unattended() {
-		worth := time.Duration(e.store.worth.Load())
+	e.flights++
+	now, cfg := time.Now(), &s.cfg
+	f = &flight{e: e, n: e.flights, done: make(chan struct{}), readers: now.Add(cfg.Patience)}
+	if st := e.state.Load(); st.failures > 0 && st.known() && !s.unattended() {
+		worth := time.Duration(s.worth.Load())
 		f.again, f.readers, f.joiners = true, now.Add(worth*cfg.Patience), now.Add(worth*cfg.JoinBudget)
 	}
 	e.flight = f
+	s.flights[f] = struct{}{}
 	return f, true
 }
 
@@ -146,7 +182,7 @@ func (s *Store) run(parent context.Context, fn func(context.Context)) {
 	t := &task{cancel}
 	s.mu.Lock()
 	s.tasks[t] = struct{}{}
-	if s.closed.Load() || s.draining != nil {
+	if s.closed.Load() || s.stopping > 0 {
 		cancel(errSettled)
 	}
 	s.mu.Unlock()
@@ -159,13 +195,13 @@ func (s *Store) run(parent context.Context, fn func(context.Context)) {
 
 var errTimeout = errors.New("no answer in time")
 
-// fetchDeadline is FetchTimeout from now, or before the end of the invocation: a
-// tenth of what is left of it, 200 ms at most, is for telling how it failed.
+// fetchDeadline is FetchTimeout from now, or before the end of the invocation, as
+// with reportBy.
 func (s *Store) fetchDeadline() time.Time {
 	now, timeout := time.Now(), s.cfg.FetchTimeout
 	if d := s.deadline.Load(); d != 0 && !s.managed {
 		left := time.Duration(d - now.UnixNano())
-		timeout = min(timeout, left-min(left/10, 200*time.Millisecond))
+		timeout = min(timeout, left-reserve(left))
 	}
 	return now.Add(timeout)
 }
@@ -175,15 +211,13 @@ func (s *Store) ended(t *task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.tasks, t)
-	if len(s.tasks) == 0 && s.idle != nil {
-		close(s.idle)
-		s.idle = nil
-	}
+	s.quiet.Broadcast()
 }
 
 // joinFlights waits, at the end of an invocation, for the fetches under way: for
-// each as long as it is worth. One that begins now is not waited for.
-func (s *Store) joinFlights() {
+// each as long as it is worth, or until ctx is done. One that begins now is not
+// waited for.
+func (s *Store) joinFlights(ctx context.Context) {
 	s.mu.Lock()
 	flights := slices.Collect(maps.Keys(s.flights))
 	s.mu.Unlock()
@@ -193,66 +227,51 @@ func (s *Store) joinFlights() {
 		if f.again {
 			until = f.joiners
 		}
-		t := time.NewTimer(time.Until(until))
-		select {
-		case <-f.done:
-		case <-t.C:
-		}
-		t.Stop()
+		ctx, cancel := context.WithDeadline(ctx, until)
+		_, _ = f.wait(ctx, false)
+		cancel()
 	}
 }
 
-// drain waits for all tasks, at most for budget; then it cancels them, and waits
-// for them still: nothing of ours may cross into a freeze.
-func (s *Store) drain(budget time.Duration) {
-	s.mu.Lock()
-	if len(s.tasks) == 0 {
-		s.mu.Unlock()
+// stopLocked cancels what is under way, and what begins meanwhile, and waits for
+// the end of it: nothing of ours may cross into a freeze. When it returns s.mu has
+// not been released since the end, so that what the caller does next comes before
+// anything can begin.
+func (s *Store) stopLocked() {
+	if len(s.tasks)+len(s.flights) == 0 {
 		return
 	}
-	if s.idle == nil {
-		s.idle = make(chan struct{})
-	}
-	quiet := s.idle
-	s.mu.Unlock()
-
-	t := time.NewTimer(budget)
-	defer t.Stop()
-	select {
-	case <-quiet:
-		return
-	case <-t.C:
-	}
-	s.mu.Lock()
-	if s.draining == nil {
-		s.draining = make(chan struct{})
-		defer s.drained()
+	if s.stopping++; s.stopping == 1 {
+		s.stopped = make(chan struct{})
 	}
 	for t := range s.tasks {
 		t.cancel(errSettled)
 	}
-	s.mu.Unlock()
-	<-quiet
+	for len(s.tasks)+len(s.flights) > 0 {
+		s.quiet.Wait()
+	}
+	if s.stopping--; s.stopping == 0 {
+		close(s.stopped)
+	}
 }
 
-func (s *Store) drained() {
+func (s *Store) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.draining)
-	s.draining = nil
+	s.stopLocked()
 }
 
-// afterDrain keeps a reader that outlives its invocation from starting, again
-// and again, what the response is waiting to see the end of.
-func (s *Store) afterDrain(ctx context.Context) {
+// afterStop keeps a reader that outlives its invocation from starting, again and
+// again, what the response is waiting to see the end of.
+func (s *Store) afterStop(ctx context.Context) {
 	s.mu.Lock()
-	done := s.draining
+	stopping, stopped := s.stopping > 0, s.stopped
 	s.mu.Unlock()
-	if done == nil {
+	if !stopping {
 		return
 	}
 	select {
-	case <-done:
+	case <-stopped:
 	case <-ctx.Done():
 	}
 }
@@ -268,16 +287,33 @@ func (s *Store) land(ctx context.Context, f *flight, raw Raw, fromFallback bool,
 	var kind EventKind
 	switch {
 	case err == nil:
-		kind = e.succeed(raw, fromFallback)
+		kind = e.succeed(f.n, raw, fromFallback)
 		s.counters.fetched.Add(1)
+		if kind == EventLagging {
+			err = e.state.Load().err
+		}
 	case settled:
 		s.counters.cancelled.Add(1)
-		kind = e.cancelled()
+		kind = e.cancelled(f.n)
 	default:
-		kind = e.failed(err)
+		kind = e.failed(f.n, err)
 	}
 	s.finish(f, err, settled)
 	s.report(e, kind, err, took)
+}
+
+// rescue ends the flights of a task that ended without: a provider, or OnEvent,
+// panicked or ended the goroutine. Readers and the next freeze wait for them.
+func (s *Store) rescue(ctx context.Context, flights []*flight) {
+	_ = recover() // its text is not ours to print
+	for _, f := range flights {
+		select {
+		case <-f.done:
+		default:
+			s.land(ctx, f, Raw{}, false, &Error{Kind: Unavailable, Service: f.e.source.Service, Name: f.e.key.ID,
+				Text: "its fetch ended without an answer: a bug in the provider, or in Config.OnEvent"}, 0)
+		}
+	}
 }
 
 // finish lets the waiters go, and makes every view look again if what it would
@@ -291,12 +327,16 @@ func (s *Store) finish(f *flight, err error, cancelled bool) {
 	e.mu.Unlock()
 	s.mu.Lock()
 	delete(s.flights, f)
+	s.quiet.Broadcast()
 	s.invalidateLocked()
-	s.mu.Unlock()
-	if st.raw != nil {
+	if st.known() {
 		_, until := st.decide(s.now())
-		s.due(until)
+		s.planLocked(e, until)
+		s.failingLocked(e, st.failures > 0 && !e.evicted)
+	} else {
+		s.forgetLocked(e)
 	}
+	s.mu.Unlock()
 	close(f.done)
 }
 
@@ -314,11 +354,12 @@ func (s *Store) report(e *entry, kind EventKind, err error, took time.Duration) 
 
 // cancelled puts off the next try where there is a value to go on with:
 // otherwise an outage would cost every invocation the whole JoinBudget.
-func (e *entry) cancelled() EventKind {
+func (e *entry) cancelled(n uint64) EventKind {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.state.Load().raw != nil {
+	if e.state.Load().known() {
 		e.change(func(st *state) {
+			st.heard(n, e.store.now())
 			e.confirmFailed(st, &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
 				Text: "no answer before the response had to leave"}, e.store.now())
 		})

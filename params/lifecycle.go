@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/gomiddy/middy"
@@ -28,15 +29,26 @@ func (s *Store) Init(ctx context.Context) error {
 // https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
 const restoreBudget = 9 * time.Second
 
+// prefetch waits for the fetches of the declared values, whoever began them.
 func (s *Store) prefetch(ctx context.Context, budget time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	s.mu.Lock()
-	declared := append([]*entry(nil), s.declared...)
+	declared := slices.Clone(s.declared)
 	s.mu.Unlock()
 	s.fetch(ctx, declared, leave)
-	deadline, _ := ctx.Deadline()
-	s.drain(time.Until(deadline))
+	for _, e := range declared {
+		e.mu.Lock()
+		f := e.flight
+		e.mu.Unlock()
+		if f == nil {
+			continue
+		}
+		if _, err := f.wait(ctx, false); err != nil {
+			s.stop()
+			return
+		}
+	}
 }
 
 // missing is an error for each required value that could not be had.
@@ -53,7 +65,10 @@ func (s *Store) missing() error {
 			continue
 		}
 		err := st.err
-		if err == nil {
+		switch {
+		case err == nil && st.absent != nil:
+			err = st.absent
+		case err == nil:
 			err = &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
 				Text: fmt.Sprintf("it did not come within the %s of Config.PrefetchBudget", s.cfg.PrefetchBudget)}
 		}
@@ -64,15 +79,14 @@ func (s *Store) missing() error {
 
 // Wrap is the Store's part in an invocation. Before the handler it decides,
 // once, which values are still good, and begins to refresh those that soon will
-// not be; that runs beside the handler. After the handler, and before the
-// response leaves, it waits for what is under way, for [Config.JoinBudget] at
-// most, and cancels the rest.
+// not be; that runs beside the handler. The end of it is [Store.Settle]'s.
 //
 // Place it outside everything that reads values.
 func (s *Store) Wrap(next middy.Handler) middy.Handler {
 	return func(ctx context.Context, inv *middy.Invocation) (any, error) {
-		s.begin(ctx)
-		defer s.settle()
+		if settled := s.begin(ctx); !settled {
+			defer s.settle(ctx)
+		}
 		out, err := next(ctx, inv)
 		if err == nil {
 			return out, nil
@@ -85,18 +99,35 @@ func (s *Store) Wrap(next middy.Handler) middy.Handler {
 // own: a missing secret is no reason to replace the sandbox.
 func failureOfGet(err error) error {
 	if p, ok := errors.AsType[*middy.PanicError](err); ok {
-		if g, ok := p.Value.(getFailure); ok {
-			return g.err
+		if g, ok := p.Value.(interface{ Failure() error }); ok {
+			return g.Failure()
 		}
 	}
 	return err
 }
 
-// begin starts an invocation.
-func (s *Store) begin(ctx context.Context) {
+// A phase is how far an invocation of a Function is.
+type phase uint8
+
+const (
+	inside  phase = iota + 1
+	settled       // its response has ended; a handler may still run
+)
+
+// begin starts an invocation. It reports whether Settle ends it, or has ended it
+// already: where there is no Function, Wrap does.
+func (s *Store) begin(ctx context.Context) (settles bool) {
 	now := s.now()
 	s.mu.Lock()
-	s.active++
+	was, _ := s.visit.Get(ctx)
+	if was == settled { // its handler was given up
+		s.mu.Unlock()
+		return true
+	}
+	settles = s.visit.Set(ctx, inside)
+	if was != inside { // a layer outside may call Wrap's handler again
+		s.active++
+	}
 	if !s.managed {
 		s.deadline.Store(0)
 		if d, ok := ctx.Deadline(); ok {
@@ -104,126 +135,139 @@ func (s *Store) begin(ctx context.Context) {
 		}
 	}
 	last := s.lastNow.Swap(now)
-	if now < s.nextDue.Load() && now >= last-backwards {
+	back := now < last-backwards
+	if now < s.nextLocked() && !back && !s.all {
 		s.epoch.Store(s.gen.Load())
 		s.mu.Unlock()
-		return
+		return settles
 	}
 	s.invalidateLocked()
-	due := s.decideAllLocked(now)
+	due := s.decideLocked(now, back || s.all)
+	s.all = false
 	s.mu.Unlock()
 	s.fetch(ctx, due, leave)
+	return settles
 }
 
-// decideAllLocked returns the entries to refresh beside the handler, and notes
-// when the next decision is due.
-func (s *Store) decideAllLocked(now int64) (due []*entry) {
-	s.sweeps.Add(1)                //mutate:equivalent it is compared for equality
-	s.nextDue.Store(math.MaxInt64) // before the states are read: what changes meanwhile makes it earlier
-	next := int64(math.MaxInt64)
-	var cooling []*entry
-	failed, again := false, false
-	for _, e := range s.entries {
-		st := e.state.Load()
-		if st.raw == nil {
-			continue // it is fetched when somebody reads it
-		}
-		act, until := st.decide(now)
-		next = min(next, until)
-		if !e.declared && e.lastRead.Load() < st.confirmed/int64(time.Second) {
-			continue
-		}
-		failing := st.failures > 0
-		failed = failed || failing
-		switch act {
-		case refresh, waitPatient, waitCertain, waitNeedful:
-			due = append(due, e)
-			again = again || failing
-		default:
-			if failing {
-				cooling = append(cooling, e)
-			}
-		}
-	}
-	s.due(next)
-	if !failed {
-		s.tries = 0
-	}
-	if !again || s.managed {
-		return due
-	}
-	worth := patience(s.tries)
-	s.tries++
-	s.worth.Store(worth)
-	if worth != 0 {
-		due = append(due, cooling...) // one wait for all of them
-	}
-	return due
-}
-
-// settle ends an invocation.
-func (s *Store) settle() {
-	if s.managed {
-		s.leaveInvocation()
-		return
-	}
+// Settle ends an invocation: its response has ended, a streamed one as a whole, or
+// an early timeout has answered while the handler runs on. It waits for what is
+// under way, for [Config.JoinBudget] at most or until ctx is done, and cancels the
+// rest, unless other invocations go on.
+func (s *Store) Settle(ctx context.Context) {
 	s.mu.Lock()
-	alone, busy := s.active == 1, len(s.tasks) > 0 //mutate:equivalent `> -> >=`: without tasks there is nothing to wait for
+	was, _ := s.visit.Get(ctx)
+	s.visit.Set(ctx, settled)
 	s.mu.Unlock()
-	if alone && busy {
-		s.joinFlights()
-		s.drain(0)
+	if was == inside {
+		s.settle(ctx)
 	}
-	s.leaveInvocation()
 }
 
-func (s *Store) leaveInvocation() {
+func (s *Store) settle(ctx context.Context) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.active--; s.active == 0 {
-		s.epoch.Store(idle)
-		s.deadline.Store(0)
-		s.worth.Store(0)
+	join := s.active == 1 && len(s.flights) > 0 && !s.managed //mutate:equivalent `> -> >=`: without flights there is nothing to wait for
+	s.mu.Unlock()
+	if join {
+		s.joinFlights(ctx)
 	}
+	s.mu.Lock()
+	if s.active == 1 && !s.managed {
+		s.stopLocked()
+	}
+	wipe := s.leaveLocked()
+	s.mu.Unlock()
+	if wipe {
+		s.wipe()
+	}
+}
+
+// leaveLocked reports whether values are to be wiped that were spared for the
+// invocation which has ended.
+func (s *Store) leaveLocked() (wipe bool) {
+	if s.active--; s.active > 0 {
+		return false
+	}
+	s.epoch.Store(idle)
+	s.deadline.Store(0)
+	s.worth.Store(0)
+	if s.left != nil {
+		close(s.left)
+		s.left = nil
+	}
+	return s.closed.Load()
 }
 
 // Thaw follows a freeze or a step of the clock: every age is looked at again, by
 // the wall clock, and remembered failures are forgotten, since they say nothing
 // about now. Values stay: time alone does not change a secret.
 func (s *Store) Thaw(_ context.Context, gap middy.Gap) {
-	s.mu.Lock()
-	entries := make([]*entry, 0, len(s.entries))
-	for _, e := range s.entries {
-		entries = append(entries, e)
-	}
-	s.mu.Unlock()
 	if gap.Skewed() {
+		s.mu.Lock()
+		entries := slices.Collect(maps.Values(s.entries))
+		s.all = true
+		s.mu.Unlock()
 		for _, e := range entries {
 			e.forgetFailure()
 		}
 	}
-	s.nextDue.Store(0)
 	s.invalidate()
 	s.event(nil, Event{Kind: EventClock, Duration: gap.Wall})
 }
 
-// Close cancels what is under way, waits for it, and wipes every value, also
-// those that Secrets still refer to. Afterwards reads return [ErrClosed].
-func (s *Store) Close(context.Context) error {
+// Close waits for the invocations under way until ctx is done, cancels what they
+// left, and wipes every value, also those that Secrets still refer to. Afterwards
+// reads return [ErrClosed], and [Secret.Reveal] panics with a [*WipedError].
+//
+// What an invocation holds is not wiped under it. If one goes on after ctx is
+// done, Close returns an error, and the values are wiped when it ends.
+func (s *Store) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.active > 0 {
+		if s.left == nil {
+			s.left = make(chan struct{})
+		}
+		left := s.left
+		s.mu.Unlock()
+		select {
+		case <-left:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+	}
 	s.closed.Store(true)
-	s.drain(0)
+	s.invalidateLocked()
+	s.stopLocked()
+	active := s.active
+	s.mu.Unlock()
+	if active > 0 {
+		return fmt.Errorf("params: %d invocations go on; values are wiped when the last of them ends: %w", active, context.Cause(ctx))
+	}
 	s.wipe()
 	return nil
 }
+
+// A WipedError says that the content of a [Secret] was asked for after its Store
+// had wiped it: [Store.Close] or [Store.BeforeSnapshot] did. It is [ErrClosed].
+type WipedError struct {
+	// Version is the source's identifier of the content, or empty.
+	Version string
+}
+
+func (e *WipedError) Error() string {
+	return "params: a secret was revealed after its store had been closed and its values wiped"
+}
+
+// Is reports whether target is [ErrClosed].
+func (e *WipedError) Is(target error) bool { return target == ErrClosed }
 
 // wipe clears every value that is alive. A reader in the middle of one is waited
 // for.
 func (s *Store) wipe() {
 	s.mu.Lock()
 	for _, e := range s.entries {
+		s.forgetLocked(e)
 		e.wipe()
 	}
-	s.nextDue.Store(math.MaxInt64)
 	s.mu.Unlock()
 	n := s.custody.wipeAll()
 	s.invalidate()
@@ -234,7 +278,7 @@ func (s *Store) wipe() {
 // sandbox, unless [Config.KeepInSnapshot]. Register it as SnapStart's
 // before-snapshot hook; aws-lambda-go has none yet.
 func (s *Store) BeforeSnapshot(context.Context) error {
-	s.drain(0)
+	s.stop()
 	if !s.cfg.KeepInSnapshot {
 		s.wipe()
 	}

@@ -244,7 +244,7 @@ func TestWhoWaitsForATryMayLeaveAndMayNotOutstayTheLimit(t *testing.T) {
 			short, cancel := context.WithTimeout(ctx, time.Millisecond)
 			defer cancel()
 			start := time.Now()
-			if got, err := v.Lookup(short); got != "one" || err != nil || time.Since(start) != time.Millisecond {
+			if got, err := v.Lookup(short); got != "one" || err != nil || time.Since(start) != 900*time.Microsecond { // a tenth is for what follows
 				t.Error(got, err, time.Since(start))
 			}
 		})

@@ -1,6 +1,11 @@
 package params
 
-import "github.com/gomiddy/middy"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gomiddy/middy"
+)
 
 // Permissions are the least IAM statements that the declared values need.
 func (s *Store) Permissions() []middy.Permission {
@@ -20,7 +25,15 @@ func (s *Store) Permissions() []middy.Permission {
 			groups[src] = &group{provider: p}
 			order = append(order, src)
 		}
-		groups[src].uses = append(groups[src].uses, u)
+		g := groups[src]
+		i := slices.IndexFunc(g.uses, func(known Use) bool { return known.Key == u.Key })
+		if i < 0 {
+			g.uses = append(g.uses, u)
+			return
+		}
+		known := &g.uses[i] // the same value with other fallbacks
+		known.Rotation = known.Rotation || u.Rotation
+		known.KMSKey = cmp.Or(known.KMSKey, u.KMSKey)
 	}
 	for _, e := range declared {
 		e.mu.Lock()

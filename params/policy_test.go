@@ -554,25 +554,6 @@ func (f forgetful) FetchBatch(ctx context.Context, keys []Key) ([]Result, error)
 	return out, err
 }
 
-func TestPolicy_BatchDeniedIsRemembered(t *testing.T) {
-	for _, k := range []Kind{Denied, Unsupported} {
-		synctest.Test(t, func(t *testing.T) {
-			f := batchFake{newFake("a", "1", "b", "2", "c", "3")}
-			f.failWith("batch", kind(k))
-			s := New(plain())
-			a := String(s, f.ref("a"))
-			String(s, f.ref("b"))
-			String(s, f.ref("c"))
-			_ = s.Init(t.Context())
-			wantCalls(t, f.fake, 1+3)
-			wantRead(t, s, a, "1")
-			wait(time.Hour)
-			wantRead(t, s, a, "1")
-			wantCalls(t, f.fake, 1+3+3) // no batch again
-		})
-	}
-}
-
 func TestPolicy_BatchAtFleetScale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := batchFake{newFake()}
@@ -853,7 +834,7 @@ func TestPolicy_OnSnapStartSnapshot(t *testing.T) {
 				if err := s.BeforeSnapshot(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				if got := secret.Reveal() == "one"; got != keep {
+				if got := secret.EqualString("one"); got != keep {
 					t.Error("in the snapshot:", got)
 				}
 				if err := s.AfterRestore(t.Context()); err != nil {
@@ -889,7 +870,7 @@ func TestPolicy_OnSIGTERM(t *testing.T) {
 		if err := <-failed; !errors.Is(err, ErrClosed) {
 			t.Error("a reader waits for a closed store:", err)
 		}
-		if string(held) != "\x00\x00\x00" || secret.Reveal() != "" {
+		if string(held) != "\x00\x00\x00" || secret.Use(func([]byte) {}) {
 			t.Errorf("%q is still in memory", held)
 		}
 		if _, err := a.Lookup(t.Context()); !errors.Is(err, ErrClosed) {

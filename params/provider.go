@@ -17,7 +17,13 @@ type Key struct {
 	// Stage is a moving label such as "AWSPREVIOUS"; empty means the source's
 	// default, such as "AWSCURRENT".
 	Stage string
+	// Tree: ID is a path, and the value is everything below it.
+	Tree bool
 }
+
+// RefTo returns a reference to a key of p, for providers whose references are
+// not only names; see [NewRef].
+func RefTo(p Provider, k Key) Ref { return Ref{provider: p, key: k} }
 
 // A Source says where a [Provider]'s values come from. Two providers with equal
 // sources are taken for one: their keys share entries and batches.
@@ -85,10 +91,17 @@ type Batcher interface {
 	// Batchable reports whether key may be part of one.
 	Batchable(key Key) bool
 	// FetchBatch returns a result for each key, in order. The error is for a
-	// request that failed as a whole. A key that the answer did not mention has
-	// a Result with an [*Error] of Kind [Unanswered], and is fetched alone.
+	// request that failed as a whole, and names no key: if it is [Unavailable] it
+	// counts for all of them, otherwise each is fetched alone. A key that the
+	// answer did not mention has a Result with an [*Error] of Kind [Unanswered],
+	// and is fetched alone, too.
 	FetchBatch(ctx context.Context, keys []Key) ([]Result, error)
 }
+
+// A SeparateQuota is a [Batcher] that may say that its single requests draw on
+// another quota than its batches. Only then do single requests follow a batch
+// that was throttled; otherwise they would be more of what there is too much of.
+type SeparateQuota interface{ SeparateQuota() bool }
 
 // A Rotation says when a value will change.
 type Rotation struct {
@@ -106,6 +119,11 @@ type RotationReader interface {
 // A Localizer is a [Provider] whose values live in the process or on its disk.
 // That one of them is missing is no revocation: the next fallback is asked.
 type Localizer interface{ Local() bool }
+
+// A KeyValidator is a [Provider] that knows of a key, without I/O, that its source
+// would refuse it or that it names something else. [Store.Validate] reports it, and
+// [Store.Lookup] returns it.
+type KeyValidator interface{ ValidateKey(k Key) error }
 
 // A Use is how a key of a provider is used, for its IAM statements.
 type Use struct {

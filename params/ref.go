@@ -21,7 +21,26 @@ type Ref struct {
 	kmsKey   string
 	stages   []string
 	fallback []Ref
+	chain    any // fallback as a part of a key: a link, or nil
 	replicas func(region string) Provider
+}
+
+// A link is one fallback in a key. Links compare by value, those before it
+// included.
+type link struct {
+	before any // a link, or nil
+	source Source
+	key    Key
+}
+
+// then adds a fallback. It never writes into a slice that another Ref shares.
+func (r Ref) then(next Ref) Ref {
+	l := link{before: r.chain, key: next.key}
+	if next.provider != nil {
+		l.source = next.provider.Source()
+	}
+	r.fallback, r.chain = append(slices.Clip(r.fallback), next), l
+	return r
 }
 
 // NewRef returns a reference to a value of p. A name may end in "#field", which
@@ -79,7 +98,9 @@ func (r Ref) TryStages(labels ...string) Ref { r.stages = slices.Clone(labels); 
 // source that says "not found" or "denied" has answered, except a local one
 // ([Localizer]).
 func (r Ref) Fallback(next ...Ref) Ref {
-	r.fallback = slices.Concat(r.fallback, next)
+	for _, f := range next {
+		r = r.then(f)
+	}
 	return r
 }
 
@@ -87,12 +108,11 @@ func (r Ref) Fallback(next ...Ref) Ref {
 // behind does not take a value back.
 func (r Ref) Replica(regions ...string) Ref {
 	for _, region := range regions {
-		if r.replicas == nil {
-			r.fallback = append(slices.Clip(r.fallback), Ref{})
-			continue
+		next := Ref{} // Validate reports it
+		if r.replicas != nil {
+			next = Ref{provider: r.replicas(region), key: r.key}
 		}
-		next := Ref{provider: r.replicas(region), key: r.key}
-		r.fallback = append(slices.Clip(r.fallback), next)
+		r = r.then(next)
 	}
 	return r
 }
@@ -128,7 +148,20 @@ func (r Ref) validate() error {
 		if f.provider == nil {
 			return fmt.Errorf("params: %s has a fallback without a provider, or a Replica although its provider knows no regions", r)
 		}
+		if err := f.validateKey(); err != nil {
+			return err
+		}
+	}
+	if err := r.validateKey(); err != nil {
+		return err
 	}
 	_, err := splitPath(r.field)
 	return err
+}
+
+func (r Ref) validateKey() error {
+	if v, ok := r.provider.(KeyValidator); ok {
+		return v.ValidateKey(r.key)
+	}
+	return nil
 }

@@ -10,7 +10,10 @@ import (
 // every fetch. A failure costs nothing but the shortening.
 func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw) {
 	rr, ok := e.provider.(RotationReader)
-	if !e.rotation || !ok {
+	e.mu.Lock()
+	follow := e.rotation
+	e.mu.Unlock()
+	if !follow || !ok {
 		return
 	}
 	st, now := e.state.Load(), s.now()
@@ -20,7 +23,7 @@ func (s *Store) followRotation(ctx context.Context, e *entry, raw Raw) {
 		return
 	}
 	s.counters.requests.Add(1)
-	r, err := protect(func() (Rotation, error) { return rr.Rotation(ctx, e.key) })
+	r, err := protect(e.source, e.key.ID, func() (Rotation, error) { return rr.Rotation(ctx, e.key) })
 	known = err == nil
 	if err != nil {
 		s.counters.failures.Add(1)

@@ -19,6 +19,10 @@ import (
 // string that Reveal returned, are out of reach. A Secret that is a field of a
 // decoded struct is cleared when it is unreachable, not by Close.
 //
+// Printers that ignore methods, such as those of test libraries, find no bytes
+// either. So reflect.DeepEqual takes only copies of one Secret for equal; compare
+// with [Secret.Equal].
+//
 // A Secret is immutable and safe for concurrent use. The zero value is empty.
 type Secret struct {
 	b       *blob
@@ -29,10 +33,14 @@ type Secret struct {
 // do not come from a Store.
 func NewSecret(text string) Secret { return Secret{b: newBlob([]byte(text))} }
 
-// Reveal returns the content. After [Store.Close] it is empty.
+// Reveal returns the content. It panics when the content was wiped ([Store.Close]):
+// an empty text might pass for a password. The panic is like that of [Value.Get],
+// with a [*WipedError].
 func (s Secret) Reveal() string {
 	var text string
-	s.Use(func(b []byte) { text = string(b) })
+	if !s.Use(func(b []byte) { text = string(b) }) {
+		panic(getFailure{&WipedError{Version: s.version}})
+	}
 	return text
 }
 
@@ -62,7 +70,11 @@ func (s Secret) Version() string { return s.version }
 
 // Equal compares two contents in constant time, save for their lengths.
 func (s Secret) Equal(other Secret) (equal bool) {
-	return s.EqualString(other.Reveal())
+	var text string
+	if !other.Use(func(b []byte) { text = string(b) }) {
+		return false
+	}
+	return s.EqualString(text)
 }
 
 // EqualString compares the content with text in constant time, save for the

@@ -9,6 +9,8 @@ import (
 // reading, since the monotonic clock may stand still over a freeze.
 type state struct {
 	raw     *blob  // nil: there is no value
+	absent  error  // the source's answer that there is none; nil with a value
+	misses  int    // such answers in a row
 	version string // the source's, or empty
 	label   string // version, or a number of our own
 	changes int    // counts labels
@@ -28,8 +30,9 @@ type state struct {
 	forbidden bool  // the source said missing, deleted or denied
 	recheckAt int64 // from here on that must be checked again
 
-	suspect   bool  // a user reported an authentication failure
-	suspected int64 // when such a report was last followed
+	suspect      bool   // a user reported an authentication failure
+	suspectAfter uint64 // the last fetch that had begun by then: it is no answer
+	suspected    int64  // when such a report was last followed
 
 	rotation Rotation
 	rotated  bool   // rotation was read,
@@ -57,7 +60,7 @@ const backwards = int64(time.Second)
 // holds.
 func (st *state) decide(now int64) (act action, until int64) {
 	cooling := now < st.retryAt && st.retryAt-now <= st.backoff
-	if st.raw == nil {
+	if !st.known() {
 		if cooling {
 			return fail, st.retryAt
 		}
@@ -101,18 +104,32 @@ func (st *state) decideFresh(now int64, cooling bool) (action, int64) {
 // end is when the value may no longer be served.
 func (st *state) end() int64 { return max(st.expires, st.hard) }
 
-// usable reports whether the value may be served at all.
+// known reports whether the source has answered: by a value, or that there is
+// none. The policy is the same for both.
+func (st *state) known() bool { return st.raw != nil || st.absent != nil }
+
+// usable reports whether the answer may be served at all.
 func (st *state) usable(now int64) bool {
-	return st.raw != nil && now < st.end()
+	return st.known() && now < st.end()
+}
+
+// heard ends a suspicion, unless the fetch had begun before it was reported.
+func (st *state) heard(fetch uint64, now int64) {
+	if st.suspect && fetch > st.suspectAfter {
+		st.suspect, st.suspected = false, now
+	}
 }
 
 // failure is what a reader gets who cannot be served.
 func (st *state) failure(e *entry, now int64) error {
 	err := st.err
-	if err == nil {
+	switch {
+	case err == nil && st.absent != nil:
+		return st.absent // a moment ago
+	case err == nil:
 		err = &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID, Text: "no answer yet"}
 	}
-	if st.raw == nil || st.forbidden {
+	if !st.known() || st.forbidden {
 		return err
 	}
 	return &StaleError{

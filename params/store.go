@@ -1,6 +1,7 @@
 package params
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"math"
@@ -34,29 +35,34 @@ type Store struct {
 	_     [64]byte      //mutate:equivalent padding
 
 	sweeps   atomic.Uint64 // counts the invocations that decided anew
-	nextDue  atomic.Int64  // when the next decision of any entry is due
+	bytes    atomic.Int64  // of all values
 	lastNow  atomic.Int64  // wall clock at the start of the last invocation
 	deadline atomic.Int64  // of the invocation; 0: none
 	spread   atomic.Uint64 // of back-offs, bits of a factor
 	worth    atomic.Int64  // how long this invocation waits for what it tries again
 	closed   atomic.Bool
 
-	dueMu sync.Mutex // for nextDue to become earlier; taken last
+	visit *middy.Key[phase] // of an invocation, for [Store.Settle]
 
-	mu       sync.Mutex
-	active   int
+	mu       sync.Mutex    // taken before entry.mu
+	active   int           // invocations under way
+	left     chan struct{} // closed when active is 0; nil if nobody waits
+	all      bool          // the next invocation decides on all entries
+	agenda   agenda
+	failing  int // entries whose last fetch failed
 	tries    int // invocations that tried again, since something failed
 	entries  map[entryKey]*entry
 	declared []*entry // in order
 	problems []error  // of declarations
 	pending  map[Source]*pending
-	refused  map[Source]bool      // sources whose batch action is not ours
+	refused  map[Source]refusal   // sources whose batch action is not ours
 	flights  map[*flight]struct{} // what tasks are for
 	tasks    map[*task]struct{}
-	idle     chan struct{} // closed when tasks is empty; nil if nobody waits
-	draining chan struct{} // closed when tasks need no longer be cancelled; nil otherwise
+	quiet    *sync.Cond    // both may have become empty
+	stopping int           // who waits for that, and has fetches cancelled
+	stopped  chan struct{} // closed when stopping is 0 again
 
-	byName   atomic.Pointer[map[nameKey]*Value[Secret]]
+	names    names
 	custody  custody
 	counters counters
 }
@@ -66,6 +72,7 @@ var (
 	_ middy.Validator  = (*Store)(nil)
 	_ middy.Initer     = (*Store)(nil)
 	_ middy.Closer     = (*Store)(nil)
+	_ middy.Settler    = (*Store)(nil)
 	_ middy.Thawer     = (*Store)(nil)
 	_ middy.Permitter  = (*Store)(nil)
 )
@@ -82,17 +89,18 @@ func New(cfg Config) *Store {
 		managed: n > 1,
 		entries: make(map[entryKey]*entry),
 		pending: make(map[Source]*pending),
-		refused: make(map[Source]bool),
+		refused: make(map[Source]refusal),
 		flights: make(map[*flight]struct{}),
 		tasks:   make(map[*task]struct{}),
+		names:   names{byKey: make(map[nameKey]*list.Element), order: list.New()},
+		visit:   middy.NewKey[phase]("params.Store"),
 	}
+	s.quiet = sync.NewCond(&s.mu)
 	s.problems = append(s.problems, cfg.Validate())
 	s.background = s.managed || os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == ""
 	s.epoch.Store(idle)
 	s.gen.Store(1) //mutate:equivalent any number but 0, which a new snapshot has
-	s.nextDue.Store(math.MaxInt64)
 	s.drawSpread()
-	s.byName.Store(new(map[nameKey]*Value[Secret]))
 	return s
 }
 
@@ -112,23 +120,34 @@ func (s *Store) drawSpread() {
 
 func (s *Store) now() int64 { return s.cfg.Now().UnixNano() }
 
+// A role is what an entry is kept for.
+type role int
+
+const (
+	asDeclared role = iota // by the program: prefetched, and never evicted
+	asStage                // of a declared value: never evicted
+	asName                 // for Lookup
+)
+
 // entryFor returns the entry of a reference, and makes it if need be.
-func (s *Store) entryFor(r Ref, declared bool) *entry {
-	source := r.provider.Source()
-	k := entryKey{source, r.key}
+func (s *Store) entryFor(r Ref, as role) *entry {
+	k := r.entryKey()
 	s.mu.Lock()
 	e := s.entries[k]
 	if e == nil {
-		e = &entry{store: s, provider: r.provider, source: source, key: r.key, ttl: -1} //mutate:equivalent any negative number: not set
+		e = &entry{store: s, provider: r.provider, source: k.Source, key: r.key, id: k, fallback: r.fallback, ttl: -1} //mutate:equivalent any negative number: not set
 		e.state.Store(&state{})
 		s.entries[k] = e
 	}
-	if declared && !e.declared {
+	if as == asDeclared && !e.declared {
 		e.declared = true
 		s.declared = append(s.declared, e)
 	}
+	e.pinned = e.pinned || as == asStage
 	s.mu.Unlock()
-	e.settings(r)
+	if e.settings(r) {
+		s.lookAgain(e, 0)
+	}
 	return e
 }
 
@@ -144,13 +163,6 @@ func (s *Store) invalidateLocked() {
 	if s.active > 0 {
 		s.epoch.Store(gen)
 	}
-}
-
-// due notes that a decision of some entry ends at an instant.
-func (s *Store) due(at int64) {
-	s.dueMu.Lock()
-	defer s.dueMu.Unlock()
-	s.nextDue.Store(min(s.nextDue.Load(), at))
 }
 
 // read returns the state that a reader of e is to be served from, and until when
@@ -178,7 +190,11 @@ func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err
 		s.event(e, Event{Kind: EventNegative, Err: err})
 		return nil, 0, err
 	case waitPatient, waitCertain, waitNeedful:
-		return s.await(ctx, e, act)
+		after := uint64(0)
+		if st.suspect {
+			after = st.suspectAfter
+		}
+		return s.await(ctx, e, act, after)
 	}
 	return st, until, nil
 }
@@ -189,11 +205,11 @@ func (s *Store) unattended() bool {
 	return !s.background && s.epoch.Load() == idle
 }
 
-// confirmedInThisInvocation is true for a value with a TTL of zero that was
+// confirmedInThisInvocation is true for an answer with a TTL of zero that was
 // fetched since the invocation began: it asks once per invocation.
 func (e *entry) confirmedInThisInvocation(st *state) bool {
 	s := e.store
-	return st.raw != nil && st.expires <= st.confirmed && !st.suspect && !st.forbidden &&
+	return st.known() && st.expires <= st.confirmed && !st.suspect && !st.forbidden &&
 		s.epoch.Load() != idle && st.sweep == s.sweeps.Load()
 }
 
@@ -211,13 +227,33 @@ func (s *Store) stale(e *entry, st *state, now int64) {
 }
 
 // Refresh fetches a value now, whatever is remembered of it, and waits for it.
+// The answer is never older than the call: a fetch that is under way is waited
+// for, and then another one begins. Concurrent calls share it.
+//
+// The error is that of this fetch, also if the old value goes on being served. A
+// missing value is no error for a [Ref.Optional] reference.
+//
 // It is for a button or a notification; expiry and rotation need no help.
 func (s *Store) Refresh(ctx context.Context, r Ref) error {
-	if err := r.validate(); err != nil {
+	v, _, err := s.byName(r)
+	if err != nil {
 		return err
 	}
-	e := s.entryFor(r, false)
-	e.forgetFailure()
-	_, _, err := s.await(ctx, e, waitNeedful)
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	err = s.force(ctx, v.entry)
+	if r.optional && errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	return err
+}
+
+// force fetches e, by a fetch that begins after now, and returns its error.
+func (s *Store) force(ctx context.Context, e *entry) error {
+	f, err := s.wait(ctx, e, waitNeedful, e.begun())
+	if err != nil {
+		return err
+	}
+	return f.err
 }

@@ -1,12 +1,13 @@
 package params
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,7 +102,7 @@ func TestBackOffDoublesAndNeverOverflows(t *testing.T) {
 		33: 1 << 32 * time.Second, 34: 1 << 33 * time.Second, 35: 1 << 33 * time.Second, 5000: 1 << 33 * time.Second,
 	} {
 		s := New(Config{NegativeTTL: time.Second, NegativeMax: 1 << 33 * time.Second, Rand: func() float64 { return 0.5 }})
-		e := s.entryFor(newFake().ref("a"), false)
+		e := s.entryFor(newFake().ref("a"), asName)
 		st := &state{failures: failures - 1}
 		e.confirmFailed(st, errDown, 0)
 		if st.backoff != int64(want) || st.failures != failures {
@@ -110,7 +111,7 @@ func TestBackOffDoublesAndNeverOverflows(t *testing.T) {
 	}
 	s := New(Config{NegativeTTL: -1})
 	st := &state{failures: 5000}
-	if s.entryFor(newFake().ref("a"), false).confirmFailed(st, errDown, 7); st.backoff != 0 || st.retryAt != 7 {
+	if s.entryFor(newFake().ref("a"), asName).confirmFailed(st, errDown, 7); st.backoff != 0 || st.retryAt != 7 {
 		t.Error("a failure is remembered that was not to be:", st.backoff)
 	}
 }
@@ -431,15 +432,42 @@ func TestManagedInstancesNeverWaitForATry(t *testing.T) {
 	})
 }
 
-func TestDueIsTheEarliest(t *testing.T) {
-	s := New(Config{})
-	var wg sync.WaitGroup
-	for i := range 1000 {
-		wg.Go(func() { s.due(int64(1000 - i)) })
+func TestTheAgendaNamesTheEarliest(t *testing.T) {
+	f, s := newFake(), New(Config{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var entries []*entry
+	for i := range int64(1000) {
+		e := &entry{store: s, source: f.Source()}
+		s.planLocked(e, i*7919%1000)
+		entries = append(entries, e)
 	}
-	wg.Wait()
-	if got := s.nextDue.Load(); got != 1 {
-		t.Error(got)
+	for i, e := range entries { // some are moved, some go
+		switch i % 3 {
+		case 0:
+			s.planLocked(e, e.due+500)
+		case 1:
+			s.forgetLocked(e)
+		}
+	}
+	want := map[*entry]bool{}
+	for i, e := range entries {
+		if i%3 != 1 {
+			want[e] = true
+		}
+	}
+	last := int64(-1)
+	for len(s.agenda) > 0 {
+		next := s.nextLocked()
+		e := heap.Pop(&s.agenda).(*entry)
+		if e.due != next || next < last || e.slot != 0 || !want[e] {
+			t.Fatalf("an entry due at %d comes after one due at %d, when %d was named", e.due, last, next)
+		}
+		delete(want, e)
+		last = next
+	}
+	if len(want) != 0 || s.nextLocked() != math.MaxInt64 {
+		t.Errorf("%d entries are lost", len(want))
 	}
 }
 
@@ -692,14 +720,14 @@ func TestAValueStaysAsLongAsAnyOfItsNames(t *testing.T) {
 		if s.Stats().Evicted != 0 {
 			t.Fatal("two values do not fit into two places")
 		}
-		y := (*s.byName.Load())[nameKey{f, Key{ID: "a"}, "y"}]
-		y.entry.lastRead.Add(100) // its entry was used last, under another name
-		(*s.byName.Load())[nameKey{f, Key{ID: "b"}, ""}].entry.lastRead.Add(200)
+		if _, err := s.Lookup(t.Context(), f.ref("b")); err != nil { // used last
+			t.Fatal(err)
+		}
 		if _, err := s.Lookup(t.Context(), f.ref("c")); err != nil {
 			t.Fatal(err)
 		}
-		if s.Stats().Evicted != 1 || s.entries[entryKey{f.Source(), Key{ID: "a"}}] != nil || len(*s.byName.Load()) != 2 {
-			t.Errorf("%+v %d names", s.Stats(), len(*s.byName.Load()))
+		if s.Stats().Evicted != 1 || s.entries[f.ref("a").entryKey()] != nil || len(s.names.byKey) != 2 {
+			t.Errorf("%+v %d names", s.Stats(), len(s.names.byKey))
 		}
 	})
 }
@@ -718,7 +746,7 @@ func TestADeclaredValueLosesItsNameAndStays(t *testing.T) {
 			}
 			wait(time.Second)
 		}
-		if s.entries[entryKey{f.Source(), Key{ID: "a"}}] == nil || s.Stats().Evicted != 2 {
+		if s.entries[f.ref("a").entryKey()] == nil || s.Stats().Evicted != 2 {
 			t.Errorf("%+v", s.Stats())
 		}
 		wantCalls(t, f, 4) // a, b, c, b

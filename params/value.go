@@ -3,6 +3,7 @@ package params
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,7 +42,10 @@ type snapshot[T any] struct {
 }
 
 // JSON declares a value that is a JSON document, decoded into a T once per
-// version. A field of type [Secret] keeps a password from being printed.
+// version. A field of type [Secret] keeps a password from being printed. A field
+// with the tag required:"true" must be there, and not be null; a method Validate()
+// error of T, or of a pointer to it, is asked last. What they refuse is a
+// [*DecodeError], so that the version before stays in use.
 func JSON[T any](s *Store, r Ref) *Value[T] { return declare(s, r, decodeJSON[T]) }
 
 // String declares a value that is text. A field of a JSON document may be any
@@ -92,18 +96,22 @@ func declare[T any](s *Store, r Ref, d decoder[T]) *Value[T] {
 		return v
 	}
 	v.path, _ = splitPath(r.field)
-	v.entry = s.entryFor(r, true)
+	v.entry = s.entryFor(r, asDeclared)
 	return v
 }
 
 // Get returns the value. A warm Get is two atomic loads and a comparison: whether
 // the value is still good is decided once, when the invocation starts.
 //
-// When there is no value to return, Get panics with an error. Within the Store's
-// middleware that becomes the invocation's error, with its own type, and the
-// sandbox lives on. It cannot happen to a value that is [Ref.Required], for
-// [Config.MaxStale] after Init, unless it is revoked. Use [Value.Lookup] where a
-// failure can be handled.
+// When there is no value to return, Get panics with a value that has a method
+// Failure() error. The layers that turn panics into errors, [Store.Wrap] among
+// them, take that error for the invocation's, with its own type, and the sandbox
+// lives on. It cannot happen to a value that is [Ref.Required], for
+// [Config.MaxStale] after Init, unless it is revoked.
+//
+// Use [Value.Lookup] where a failure can be handled, and in every goroutine that
+// the handler starts: nobody recovers a panic there, so it ends the process and
+// with it all of its invocations.
 func (v *Value[T]) Get(ctx context.Context) T {
 	if s := v.snap.Load(); s != nil && s.stamp.Load() == v.store.epoch.Load() {
 		return s.value
@@ -132,10 +140,17 @@ func (v *Value[T]) Version() string {
 // Ref is the reference that the value was declared with.
 func (v *Value[T]) Ref() Ref { return v.ref }
 
-// A getFailure is what Get panics with.
+// A getFailure is what Get, and Secret.Reveal, panic with.
 type getFailure struct{ err error }
 
-func (g getFailure) Error() string { return g.err.Error() }
+// Failure is the error that whoever recovers the panic should go on with.
+func (g getFailure) Failure() error { return g.err }
+
+// Error is what the process prints at its end if nobody recovers.
+func (g getFailure) Error() string {
+	return g.err.Error() + " [a panic of Value.Get or Secret.Reveal: in goroutines of the handler, where nobody recovers it, use Value.Lookup and Secret.Use]"
+}
+
 func (g getFailure) Unwrap() error { return g.err }
 
 func (v *Value[T]) must(ctx context.Context) T {
@@ -179,7 +194,14 @@ func (v *Value[T]) lookup(ctx context.Context) (value T, err error) {
 	}
 	store := v.store
 	gen, epoch := store.gen.Load(), store.epoch.Load()
+	before := v.entry.state.Load()
 	st, until, err := store.read(ctx, v.entry)
+	if err == nil && st.raw == nil && !v.ref.optional {
+		if err = st.absent; st == before {
+			store.counters.negative.Add(1)
+			store.event(v.entry, Event{Kind: EventNegative, Err: err})
+		}
+	}
 	if err != nil {
 		if v.ref.optional && errors.Is(err, ErrNotFound) {
 			return value, nil
@@ -189,7 +211,8 @@ func (v *Value[T]) lookup(ctx context.Context) (value T, err error) {
 	return v.view(st, until, gen, epoch)
 }
 
-// view returns the value of a state, decoded if it is new to this view.
+// view returns the value of a state, decoded if it is new to this view: the zero
+// value where there is none.
 func (v *Value[T]) view(st *state, until int64, gen, epoch uint64) (value T, err error) {
 	s := v.snap.Load()
 	if s == nil || s.raw != st.raw {
@@ -225,6 +248,11 @@ func (v *Value[T]) decodeNew(st *state) (*snapshot[T], error) {
 	if s != nil && s.raw == st.raw {
 		return s, nil
 	}
+	if st.raw == nil {
+		s = &snapshot[T]{}
+		v.snap.Store(s)
+		return s, nil
+	}
 	if v.badRaw != st.raw {
 		value, err := v.decodeRaw(st)
 		if err == nil {
@@ -238,11 +266,21 @@ func (v *Value[T]) decodeNew(st *state) (*snapshot[T], error) {
 		v.badRaw, v.badRawIs = st.raw, err
 		v.store.counters.decodeErrors.Add(1)
 		v.store.event(v.entry, Event{Kind: EventDecode, Version: st.version, Err: err})
+		if v.serves(s) && v.store.cfg.OnEvent == nil {
+			// Its readers notice nothing, and new sandboxes cannot start.
+			slog.Error("params: a new version is unusable; the one before stays in use for a while", "error", err)
+		}
 	}
-	if s != nil && v.store.now() < s.hard.Load() {
+	if v.serves(s) {
 		return s, nil
 	}
 	return nil, v.badRawIs
+}
+
+// serves reports whether s may be served in place of a version that does not
+// decode.
+func (v *Value[T]) serves(s *snapshot[T]) bool {
+	return s != nil && s.raw != nil && v.store.now() < s.hard.Load()
 }
 
 func (v *Value[T]) decodeRaw(st *state) (value T, err error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomiddy/middy/web/internal/format"
 	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/schema"
 )
@@ -114,7 +114,14 @@ func newParser(t reflect.Type, r *schema.Rules) (parser, error) {
 			return wrong
 		}, err
 	case schema.IsTime(t):
-		return text(r, "must be "+schema.DateTime), nil
+		return func(v reflect.Value, s string) string {
+			t, ok := format.Time(s)
+			if !ok {
+				return "must be " + schema.DateTime
+			}
+			v.Set(reflect.ValueOf(t))
+			return r.Text(s)
+		}, nil
 	case schema.IsDuration(t):
 		return func(v reflect.Value, s string) string {
 			d, err := time.ParseDuration(s)
@@ -375,19 +382,19 @@ func wantJSON(r *http.Request) error {
 	refuse := func(detail string) error {
 		return &Error{Status: http.StatusUnsupportedMediaType, Detail: detail, Header: http.Header{"Accept": {"application/json"}}}
 	}
-	given := r.Header.Get("Content-Type")
-	t, params, err := mime.ParseMediaType(given)
+	given := header.ContentType(r.Header)
+	mediaType, utf8 := header.Media(given)
 	switch {
 	case given == "":
 		return refuse("The request has a body and no Content-Type; send application/json.")
-	case err != nil || t != "application/json" && !(strings.HasPrefix(t, "application/") && strings.HasSuffix(t, "+json")):
+	case !header.IsJSON(mediaType):
 		return refuse("The Content-Type is not a JSON one; send application/json.")
-	case params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8"):
+	case !utf8:
 		return refuse("The charset of JSON is UTF-8.") // RFC 8259 section 8.1
-	}
-	for coding := range header.Elements(r.Header, "Content-Encoding") {
-		if !strings.EqualFold(coding, "identity") {
-			return refuse("The body has a Content-Encoding; send it as it is.")
+	case header.Coding(r.Header) != "":
+		return &Error{
+			Status: http.StatusUnsupportedMediaType, Detail: "The body has a Content-Encoding; send it as it is.",
+			Header: http.Header{"Accept-Encoding": {"identity"}}, // RFC 9110 section 12.5.3
 		}
 	}
 	return nil

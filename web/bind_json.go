@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gomiddy/middy/web/internal/jsontoken"
 	"github.com/gomiddy/middy/web/internal/schema"
 )
 
@@ -308,10 +309,10 @@ func (o *object) decode(d *decoder, v reflect.Value) {
 		d.raw()
 		return
 	}
-	var few [32]bool
+	var few [32]sight
 	seen := few[:]
 	if len(o.values) > len(few) {
-		seen = make([]bool, len(o.values))
+		seen = make([]sight, len(o.values))
 	}
 	for d.more() {
 		key := d.quoted()
@@ -326,7 +327,7 @@ func (o *object) decode(d *decoder, v reflect.Value) {
 		o.member(d, v, &o.values[i], &seen[i])
 	}
 	for i := range o.values {
-		if !seen[i] {
+		if seen[i] != given {
 			o.missing(d, v, &o.values[i])
 		}
 	}
@@ -360,21 +361,31 @@ func (o *object) unknown(d *decoder, name string) {
 	d.raw()
 }
 
-func (o *object) member(d *decoder, v reflect.Value, f *value, seen *bool) {
+// A sight says whether a member was in the object.
+type sight byte
+
+const (
+	absent sight = iota
+	null         // the same as absent where the type has no null
+	given
+)
+
+func (o *object) member(d *decoder, v reflect.Value, f *value, seen *sight) {
 	d.enter(segment{name: f.field.Name})
 	defer d.leave()
 	switch {
-	case *seen:
+	case *seen != absent:
 		// Of two values, one would be checked by one reader and used by another.
 		d.fail("is given twice")
 		d.raw()
-	case d.peek() == 'n' && !f.null: // a null is no value
+		*seen = given
+	case d.peek() == 'n' && !f.null:
 		d.raw()
-		return
+		*seen = null
 	default:
 		f.decode(d, at(v, f.field.Index))
+		*seen = given
 	}
-	*seen = true
 }
 
 // A compiler makes nodes. Structs are made once for each type, so that a type may
@@ -499,9 +510,17 @@ func (c *compiler) pointer(t reflect.Type, r *schema.Rules) (node, error) {
 	}, err
 }
 
-// raw lets the type decode itself.
+// raw lets the type decode itself. It may match names to fields in any case, or keep
+// the text for somebody who does, and so nothing in it may be given twice.
 func raw(d *decoder, v reflect.Value) {
-	if err := json.Unmarshal(d.raw(), v.Addr().Interface()); err != nil {
+	text := d.raw()
+	if text[0] == '{' || text[0] == '[' {
+		if jsontoken.Unique(text) != nil {
+			d.fail("has a name that is given twice")
+			return
+		}
+	}
+	if err := json.Unmarshal(text, v.Addr().Interface()); err != nil {
 		d.fail("is not valid")
 	}
 }
@@ -677,11 +696,17 @@ func (c *compiler) mapping(t reflect.Type, r *schema.Rules) (node, error) {
 				d.raw()
 				continue
 			}
+			key := reflect.ValueOf(name).Convert(t.Key())
 			item := reflect.New(t.Elem()).Elem()
 			d.enter(segment{name: name, index: -1})
-			elem(d, item)
+			if v.MapIndex(key).IsValid() {
+				d.fail("is given twice")
+				d.raw()
+			} else {
+				elem(d, item)
+				v.SetMapIndex(key, item)
+			}
 			d.leave()
-			v.SetMapIndex(reflect.ValueOf(name).Convert(t.Key()), item)
 		}
 		if wrong := r.Items(n); wrong != "" {
 			d.fail(wrong)

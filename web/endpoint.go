@@ -106,14 +106,17 @@ func (e *Endpoint) Describe() Operation { return e.op }
 // parameter that is repeated or a header that is a list; a pointer tells whether
 // the value was there. In JSON, everything is as encoding/json has it, except that
 // null is the same as nothing where a type has no null, that a member which is
-// given twice is an error, and that 1.0 and 1e2 are integers. A field of the type
+// given twice, in any case, is an error, also in a type that decodes itself, and that
+// 1.0 and 1e2 are integers. A field of the type
 // *[http.Request], without a tag, is the request itself, for what no tag can say:
 // [Event], the client's address.
 //
 // The rules are named by JSON Schema's keywords: required, minimum, maximum,
 // exclusiveMinimum, exclusiveMaximum, minLength, maxLength, pattern, enum (values
-// with commas between), format (date, date-time, email, ipv4, ipv6, uri, uuid),
-// minItems, maxItems and default. A pattern has Go's syntax, package regexp/syntax,
+// with commas between), format (date, time, date-time, duration, email, hostname,
+// ipv4, ipv6, uri, uri-reference, iri, iri-reference, uri-template, uuid), minItems,
+// maxItems and default. The formats are those of package validate, each by the RFC
+// that JSON Schema names; so is a [time.Time], and a leap second is the second after it. A pattern has Go's syntax, package regexp/syntax,
 // and is not anchored. They hold for the fields of nested structs too.
 // If In, or a pointer to it, has a method Validate() error, it is asked last, when
 // every field has passed: its error is shown to the client. It may be an

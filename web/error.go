@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+
+	"github.com/gomiddy/middy/web/internal/response"
 )
 
 // An Error is an answer in place of a result: what the client may read, and
@@ -14,7 +17,9 @@ import (
 // Handlers return it from a [HandlerFunc]; middlewares write it with
 // [WriteError]. The zero value is a 500.
 type Error struct {
-	// Status is an HTTP status from 400 to 599. 0 is 500.
+	// Status is an HTTP status from 300 to 599: a redirect, with its Location in
+	// Header, ends a handler as well as an error does. Any other is a 500: an error
+	// that says it is a success is a bug.
 	Status int
 	// Type is a URI that names the kind of problem. "" is about:blank, which says
 	// that the status tells it all: RFC 9457 section 4.2.1.
@@ -63,11 +68,15 @@ func (e *Error) Error() string {
 	return s
 }
 
+// LogValue implements [slog.LogValuer]: a log has the text of Error in every format.
+// MarshalJSON alone would give a JSON log what the client reads, without the reason.
+func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) status() int {
-	if e.Status < 400 || e.Status > 599 {
+	if e.Status < 300 || e.Status > 599 {
 		return http.StatusInternalServerError
 	}
 	return e.Status
@@ -80,12 +89,13 @@ func (e *Error) title() string {
 	return http.StatusText(e.status())
 }
 
-// A HandlerFunc is an [http.Handler] that may fail. What it returns is written
-// with [WriteError]; it must not have written anything itself then.
+// A HandlerFunc is an [http.Handler] that may fail. What it returns is written with
+// [WriteError], which breaks the response off when the handler has begun one.
 type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 // ServeHTTP implements [http.Handler].
 func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w = response.Track(w)
 	if err := f(w, r); err != nil {
 		WriteError(w, r, err)
 	}
@@ -104,13 +114,36 @@ func WithErrorWriter(ctx context.Context, f ErrorWriter) context.Context {
 
 // WriteError answers r with err: in the form that [WithErrorWriter] chose, or as
 // [WriteProblem] does. Every middleware of this module refuses through it.
+//
+// Nothing can be written behind a response that has begun, as far as w knows: a
+// [HandlerFunc] has a writer that does. The response is broken off then, with a panic
+// of [http.ErrAbortHandler], so that no client takes half of it for the whole. The
+// ErrorWriter still gets err, for its log. In a function, the invocation fails with
+// err; elsewhere err is logged with [slog.Default] where no ErrorWriter is.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	if f, ok := r.Context().Value(errorWriterKey{}).(ErrorWriter); ok {
+	f, chosen := r.Context().Value(errorWriterKey{}).(ErrorWriter)
+	if !chosen {
+		f = WriteProblem
+	}
+	if !response.Begun(w) {
 		f(w, r, err)
 		return
 	}
-	WriteProblem(w, r, err)
+	if chosen {
+		f(discard{}, r, err)
+	}
+	if !response.Record(r.Context(), err) && !chosen {
+		slog.ErrorContext(r.Context(), "a response broke off", "path", r.URL.Path, "error", err)
+	}
+	panic(http.ErrAbortHandler)
 }
+
+// discard is a response that nobody gets.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
 
 // WriteProblem answers with problem details, application/problem+json: RFC 9457.
 // An error that is not an [*Error], or has none in its chain, is a 500 without a

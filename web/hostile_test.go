@@ -74,7 +74,8 @@ func TestHostileEvents(t *testing.T) {
 		{"names that are properties of JavaScript objects", event(`,"headers":{"__proto__":"x","constructor":"y"},"pathParameters":{"__proto__":"1"}`), 200, 200},
 		{"a path that is no URL", `{"httpMethod":"GET","path":"::%zz\u0000 //..//?#","requestContext":{}}`, 200, 200},
 		{"a method that is none", `{"httpMethod":"G E T\r\n","path":"/","requestContext":{}}`, 200, 200},
-		{"a number for a string", event(`,"headers":{"x":1}`), 0, 200},
+		{"a number for a string", event(`,"headers":{"x":1}`), 200, 200},
+		{"an object for a string", event(`,"headers":{"x":{}}`), 0, 200},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			var out []byte

@@ -1,21 +1,25 @@
 package web
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomiddy/middy/web/internal/eventjson"
+	"github.com/gomiddy/middy/web/internal/response"
 )
 
 // A Door is a kind of front door: what turned HTTP into the event.
@@ -61,9 +65,9 @@ type Request struct {
 	Payload []byte
 
 	Method string
-	// Path as the front door wrote it: percent-encoded and without the stage in a
-	// REST API, decoded and with the stage in an HTTP API. [http.Request.URL] has
-	// it decoded and without the stage, from every door.
+	// Path as the front door wrote it: decoded and with the stage in an HTTP API,
+	// percent-encoded at any other door, and without the stage in a REST API.
+	// [http.Request.URL] has it as net/http's server does, and without the stage.
 	Path string
 	// Route is the route that matched: "/orders/{id}" in a REST API,
 	// "GET /orders/{id}" or "$default" in an HTTP API. The others have none.
@@ -77,7 +81,13 @@ type Request struct {
 	// RequestID is the front door's. That of the invocation is in lambdacontext.
 	RequestID string
 	// SourceIP is the address of the client: what the front door saw, and not what
-	// the client may have put into X-Forwarded-For.
+	// the client may have put into X-Forwarded-For. A load balancer and VPC Lattice
+	// say it at the end of that header only: "" where no address stands there, and
+	// what the client says where the load balancer's attribute
+	// routing.http.xff_header_processing.mode is preserve. It is safe in the default
+	// mode, append. [http.Request.RemoteAddr] has the client's port too, where
+	// routing.http.xff_client_port.enabled has the load balancer write it.
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
 	SourceIP   string
 	DomainName string
 	AccountID  string
@@ -85,6 +95,8 @@ type Request struct {
 	// Time is when the front door got the request, where it says so.
 	Time time.Time
 
+	notHTTP    string // what it is, when it looks like a request and is none
+	port       string // of SourceIP, where the door says it
 	protocol   string
 	authorizer string // JSON
 	identity   string // JSON
@@ -161,6 +173,16 @@ func (d *decoding) event() {
 			}
 		case "httpMethod":
 			d.httpMethod = s.Text()
+		case "type": // REQUEST or TOKEN
+			if t := d.text(); t == "REQUEST" || t == "TOKEN" {
+				e.notHTTP = authorizerEvent
+			}
+		case "methodArn", "routeArn":
+			e.notHTTP = authorizerEvent
+			s.Skip()
+		case "agent", "apiPath":
+			e.notHTTP = "the request of an Amazon Bedrock agent, whose answer has another form"
+			s.Skip()
 		case "method":
 			d.method = d.text()
 		case "path":
@@ -189,14 +211,14 @@ func (d *decoding) event() {
 			d.multi = d.headers()
 		case "cookies":
 			if s.Kind() == '[' {
-				e.cookies = s.Strings()
+				e.cookies = s.Scalars()
 			} else {
 				s.Skip()
 			}
 		case "body":
 			d.body()
 		case "isBase64Encoded", "is_base64_encoded":
-			e.encoded = s.Bool()
+			d.encoded()
 		case "pathParameters":
 			e.PathParameters = d.stringMap()
 		case "stageVariables":
@@ -207,6 +229,22 @@ func (d *decoding) event() {
 			s.Skip()
 		}
 	}
+}
+
+const authorizerEvent = "the request of a Lambda authorizer, whose answer is a policy"
+
+// encoded reads a truth. Front doors write true or false; people who write test
+// events have it in quotes, too.
+func (d *decoding) encoded() {
+	text := d.s.Scalar()
+	if text == "" {
+		return
+	}
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		d.s.Fail("want true or false")
+	}
+	d.e.encoded = b
 }
 
 // text is a string; another value is none, for members that other events use in
@@ -250,6 +288,9 @@ func (d *decoding) context() {
 			d.http()
 		case "elb":
 			d.elb = true
+			s.Skip()
+		case "connectionId":
+			e.notHTTP = "an event of a WebSocket API: see package ws"
 			s.Skip()
 		case "serviceNetworkArn", "serviceArn", "targetGroupArn":
 			d.lattice2 = true
@@ -359,7 +400,8 @@ func (f fields) last(name string) string {
 	return ""
 }
 
-// headers reads an object of strings or of lists of strings.
+// headers reads an object of strings or of lists of strings. People who write test
+// events have numbers and truths there.
 func (d *decoding) headers() (f fields) {
 	if d.s.Kind() != '{' {
 		d.s.Skip()
@@ -370,11 +412,11 @@ func (d *decoding) headers() (f fields) {
 	for name := range d.s.Members {
 		name = canonical(name)
 		if d.s.Kind() != '[' {
-			f.names, f.values = append(f.names, name), append(f.values, d.s.Text())
+			f.names, f.values = append(f.names, name), append(f.values, d.s.Scalar())
 			continue
 		}
 		for range d.s.Elements {
-			f.names, f.values = append(f.names, name), append(f.values, d.s.Text())
+			f.names, f.values = append(f.names, name), append(f.values, d.s.Scalar())
 		}
 	}
 	return f
@@ -388,11 +430,11 @@ func (d *decoding) pairs() (p pairs) {
 	for name := range d.s.Members {
 		if d.s.Kind() == '[' {
 			for range d.s.Elements {
-				p = append(p, pair{name, d.s.Text()})
+				p = append(p, pair{name, d.s.Scalar()})
 			}
 			continue
 		}
-		p = append(p, pair{name, d.s.Text()})
+		p = append(p, pair{name, d.s.Scalar()})
 	}
 	return p
 }
@@ -431,13 +473,28 @@ func (d *decoding) settle() {
 		// A load balancer puts the address that it saw at the end of what the
 		// client sent, which may be anything.
 		line := e.header.last("X-Forwarded-For")
-		e.SourceIP = strings.TrimSpace(line[strings.LastIndexByte(line, ',')+1:])
+		e.SourceIP, e.port = address(strings.TrimSpace(line[strings.LastIndexByte(line, ',')+1:]))
 	}
+}
+
+// address reads an entry of X-Forwarded-For: "192.0.2.7", "192.0.2.7:54321",
+// "2001:db8::1" or "[2001:db8::1]:443". What is no address is none: it goes into
+// logs and rate limits.
+func address(s string) (ip, port string) {
+	if a, err := netip.ParseAddrPort(s); err == nil && a.Addr().Zone() == "" {
+		return a.Addr().String(), strconv.Itoa(int(a.Port()))
+	}
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
+		return a.String(), ""
+	}
+	return "", ""
 }
 
 // door goes by what only one door writes, and then by the version.
 func (d *decoding) door() Door {
 	switch {
+	case d.e.notHTTP != "":
+		return 0
 	case d.elb && d.multi.names != nil:
 		return ALBMulti
 	case d.elb:
@@ -578,12 +635,17 @@ func Event(r *http.Request) (*Request, bool) {
 var errBase64 = errors.New("the request body is not the base64 that it is said to be")
 
 // HTTPRequest makes the request that the handler gets. A body that is not the
-// base64 that the event says it is is an [*Error] with status 400.
+// base64 that the event says it is is an [*Error] with status 400, beside the request
+// without it: no front door sends that, so the client is the one that wrote the
+// event.
 func (e *Request) HTTPRequest(ctx context.Context) (*http.Request, error) {
-	r := new(http.Request).WithContext(context.WithValue(ctx, eventKey{}, e))
+	return e.request(ctx, nil)
+}
+
+func (e *Request) request(ctx context.Context, broken *response.Reason) (*http.Request, error) {
+	r := new(http.Request).WithContext(&requestContext{ctx, e, broken})
 	r.Method, r.Host, r.Header = e.Method, e.DomainName, e.header.header()
-	r.URL = e.url()
-	r.RequestURI = r.URL.RequestURI()
+	r.URL, r.RequestURI = e.target()
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
 	if major, minor, ok := http.ParseHTTPVersion(e.protocol); ok {
 		r.Proto, r.ProtoMajor, r.ProtoMinor = e.protocol, major, minor
@@ -593,7 +655,7 @@ func (e *Request) HTTPRequest(ctx context.Context) (*http.Request, error) {
 		delete(r.Header, "Host")
 	}
 	delete(r.Header, "Transfer-Encoding") // what the front door has undone
-	r.RemoteAddr = net.JoinHostPort(e.SourceIP, "0")
+	r.RemoteAddr = net.JoinHostPort(e.SourceIP, cmp.Or(e.port, "0"))
 	if len(e.cookies) > 0 {
 		r.Header["Cookie"] = []string{strings.Join(e.cookies, "; ")}
 	} else if c := r.Header["Cookie"]; len(c) > 1 {
@@ -607,42 +669,122 @@ func (e *Request) HTTPRequest(ctx context.Context) (*http.Request, error) {
 		return r, nil
 	}
 	if !e.encoded {
-		r.Body, r.ContentLength = &textBody{*strings.NewReader(e.body)}, int64(len(e.body))
+		r.Body, r.ContentLength = &body[string]{rest: e.body}, int64(len(e.body))
 		return r, nil
 	}
 	b, err := base64.StdEncoding.DecodeString(e.body)
 	if err != nil {
 		return r, &Error{Status: http.StatusBadRequest, Detail: errBase64.Error(), Err: err}
 	}
-	r.Body, r.ContentLength = &binaryBody{*bytes.NewReader(b)}, int64(len(b))
+	r.Body, r.ContentLength = &body[[]byte]{rest: b}, int64(len(b))
 	return r, nil
 }
 
-// textBody and binaryBody are: readers that can be closed, in one allocation.
-type (
-	textBody   struct{ strings.Reader }
-	binaryBody struct{ bytes.Reader }
+// requestContext is what net/http's server puts into the context of a request, and
+// the event, in one allocation.
+type requestContext struct {
+	context.Context
+	event  *Request
+	broken *response.Reason
+}
+
+var (
+	// server is what handlers find, such as httputil.ReverseProxy, which breaks a
+	// response off only when it finds one. It serves nothing.
+	server = new(http.Server)
+	// localAddr is where the runtime hands the event over. It has no port.
+	localAddr net.Addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
 )
 
-func (*textBody) Close() error   { return nil }
-func (*binaryBody) Close() error { return nil }
+// Value implements [context.Context].
+func (c *requestContext) Value(key any) any {
+	switch key {
+	case eventKey{}:
+		return c.event
+	case http.ServerContextKey:
+		return server
+	case http.LocalAddrContextKey:
+		return localAddr
+	case response.ReasonKey{}:
+		if c.broken != nil {
+			return c.broken
+		}
+	}
+	return c.Context.Value(key)
+}
 
-func (e *Request) url() *url.URL {
+// body is a request's body. Like that of net/http's server, it cannot be read after
+// it was closed, which may happen in another goroutine.
+type body[T string | []byte] struct {
+	rest   T
+	closed atomic.Bool
+}
+
+func (b *body[T]) Read(p []byte) (int, error) {
+	switch {
+	case b.closed.Load():
+		return 0, http.ErrBodyReadAfterClose
+	case len(b.rest) == 0:
+		return 0, io.EOF
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+func (b *body[T]) Close() error {
+	b.closed.Store(true)
+	return nil
+}
+
+// target is the URL, and the request target as the client sent it, as far as the
+// front door tells. Every door but an HTTP API sends the path as it came: that of a
+// function URL too, unlike the event that it resembles.
+func (e *Request) target() (*url.URL, string) {
 	u := &url.URL{Path: e.Path, RawQuery: e.query}
 	switch e.Door {
-	case HTTPAPI, FunctionURL, HTTPAPI1:
+	case HTTPAPI, HTTPAPI1, FunctionURL:
 		u.Path = withoutStage(u.Path, e.Stage)
-	}
-	if e.Door != HTTPAPI && e.Door != FunctionURL && strings.Contains(u.Path, "%") { // the others send it encoded
-		if plain, err := url.PathUnescape(u.Path); err == nil {
-			u.Path, u.RawPath = plain, u.Path
-		}
 	}
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	return u
+	sent := u.Path
+	if e.sendsEncoded(sent) {
+		if plain, err := url.PathUnescape(sent); err == nil {
+			// RawPath is for paths with another spelling than the usual one: net/url
+			if u.Path = plain; u.EscapedPath() != sent {
+				u.RawPath = sent
+			}
+		}
+	}
+	if u.Path == sent && u.RawPath == "" || strings.ContainsFunc(sent, notInTarget) {
+		sent = u.EscapedPath() // the door has decoded it, or no client has sent it
+	}
+	if e.query != "" {
+		sent += "?" + e.query
+	}
+	return u, sent
 }
+
+// sendsEncoded reports whether the door sends path percent-encoded. Of an HTTP API
+// with payload 1.0 it is not known: its documentation does not say, and no event of
+// one is public; github.com/middleapi/standard-server#93 says that it decodes. So a
+// path is decoded there unless it has what an encoded path cannot have.
+func (e *Request) sendsEncoded(path string) bool {
+	switch e.Door {
+	case HTTPAPI:
+		return false
+	case HTTPAPI1:
+		return !strings.ContainsFunc(path, notInTarget) && !strings.ContainsFunc(path, notASCII)
+	}
+	return true
+}
+
+// notInTarget are characters that no request line has.
+func notInTarget(c rune) bool { return c <= ' ' || c == 0x7f }
+
+func notASCII(c rune) bool { return c > 0x7f }
 
 // pathValue decodes what a REST API sends encoded.
 func (e *Request) pathValue(value string) string {
@@ -669,7 +811,10 @@ func withoutStage(path, stage string) string {
 
 // describe names an event that no door has sent, for the error.
 func (e *Request) describe() string {
-	s := strconv.Quote(string(e.Payload[:min(len(e.Payload), 80)]))
+	if e.notHTTP != "" {
+		return "it is " + e.notHTTP
+	}
+	s := "it begins with " + strconv.Quote(string(e.Payload[:min(len(e.Payload), 80)]))
 	if len(e.Payload) > 80 {
 		s += "…"
 	}

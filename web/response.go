@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/base64"
+	"fmt"
 	"mime"
 	"net/http"
 	"slices"
@@ -22,127 +23,65 @@ type Response struct {
 	Body   []byte
 }
 
-// recorder is the http.ResponseWriter of one invocation whose response is sent
-// when it is whole. It keeps net/http's rules: RFC 9110 sections 6.4.1 and 15.
-type recorder struct {
-	header http.Header
-	sent   http.Header // the header as it was when the status was written
-	status int
-	body   []byte
-	head   bool // the request's method is HEAD
-}
-
-func (w *recorder) Header() http.Header { return w.header }
-
-func (w *recorder) WriteHeader(status int) {
-	checkStatus(status)
-	if w.status != 0 || status < 200 { // 1xx cannot be sent through Lambda
-		return
-	}
-	w.status, w.sent = status, w.header.Clone()
-}
-
-// checkStatus panics as net/http does, where the mistake can be found.
-func checkStatus(status int) {
-	if status < 100 || status > 999 {
-		panic("web: WriteHeader was called with " + strconv.Itoa(status))
-	}
-}
-
-func (w *recorder) Write(p []byte) (int, error) { return write(w, p) }
-
-// WriteString implements [io.StringWriter].
-func (w *recorder) WriteString(s string) (int, error) { return write(w, s) }
-
-func write[T string | []byte](w *recorder, p T) (int, error) {
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-	if !bodyAllowed(w.status) {
-		return 0, http.ErrBodyNotAllowed
-	}
-	if w.head && len(w.body) >= sniffed { // enough to know its type
-		return len(p), nil
-	}
-	w.body = append(w.body, p...)
-	return len(p), nil
-}
-
-// Flush implements [http.Flusher]. The response is sent when it is whole; use
-// [Stream] to send it as it comes.
-func (w *recorder) Flush() {
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-}
-
-// sniffed is how many bytes http.DetectContentType looks at.
-const sniffed = 512
-
-func bodyAllowed(status int) bool {
-	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
-}
-
-func (w *recorder) response(door Door) Response {
-	w.Flush()
-	h := w.sent
-	settleHeader(h, w.body, w.status, w.head)
-	w.trailers()
-	body := w.body
-	if w.head {
-		body = nil
-	}
-	return Response{Door: door, Status: w.status, Header: h, Body: body}
-}
-
-// settleHeader adds and removes what net/http's server would.
-func settleHeader(h http.Header, body []byte, status int, head bool) {
-	for _, name := range hopByHop {
-		delete(h, name)
-	}
-	switch {
-	case !bodyAllowed(status):
-		delete(h, "Content-Length")
-		if status == http.StatusNoContent {
-			delete(h, "Content-Type")
-		}
-		return
-	case !head:
-		delete(h, "Content-Length") // the front door counts; what a middleware compressed was counted before
-	}
-	if _, has := h["Content-Type"]; !has && len(body) > 0 && h.Get("Content-Encoding") == "" {
-		h["Content-Type"] = []string{http.DetectContentType(body)}
-	}
-}
-
-// hopByHop are the header fields that end at the front door: RFC 9110 section
-// 7.6.1.
-var hopByHop = [...]string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Te"}
-
-// trailers become header fields: the response is not sent before they are known,
-// and Lambda has no other way to send them. RFC 9110 section 6.5.1 allows it to
-// whoever wrote them.
-func (w *recorder) trailers() {
-	for _, line := range w.sent["Trailer"] {
-		for name := range strings.SplitSeq(line, ",") {
-			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
-			if v, ok := w.header[name]; ok {
-				w.sent[name] = v
-			}
-		}
-	}
-	delete(w.sent, "Trailer")
-	for name, v := range w.header {
-		if rest, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
-			delete(w.sent, name)
-			w.sent[rest] = v
-		}
-	}
-}
-
 // AppendJSON appends the response as its front door reads it. Package middy calls
-// it in place of encoding/json.
+// it in place of encoding/json. A response that is larger than the front door takes
+// is an error.
 func (r Response) AppendJSON(dst []byte) ([]byte, error) {
+	start := len(dst)
+	dst = r.appendBody(r.appendHead(dst))
+	return dst, r.tooLarge(len(dst) - start)
+}
+
+const (
+	// maxResponse is Lambda's limit of a buffered response, in bytes of JSON:
+	// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+	maxResponse = 6<<20 + 100
+	// maxALB is a load balancer's:
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+	maxALB = 1 << 20
+)
+
+func (r Response) limit() int {
+	if r.Door == ALB || r.Door == ALBMulti {
+		return maxALB
+	}
+	return maxResponse
+}
+
+// tooLarge is the error of a response with n bytes of JSON, or nil.
+func (r Response) tooLarge(n int) error {
+	switch limit := r.limit(); {
+	case n <= limit:
+		return nil
+	case limit == maxALB:
+		return fmt.Errorf("web: the response has %d bytes of JSON, and an Application Load Balancer takes %d (1 MB): answer with a link to S3", n, limit)
+	default:
+		return fmt.Errorf("web: the response has %d bytes of JSON, and Lambda takes %d: stream it (web.Stream), where the front door can, or answer with a link to S3", n, limit)
+	}
+}
+
+// fits says in time whether AppendJSON will fail, without encoding the body.
+func (r Response) fits() error {
+	n := 512 + 6*len(r.Body) // no byte takes more than six, as \u0001
+	for name, values := range r.Header {
+		for _, v := range values {
+			n += 6*(len(name)+len(v)) + 8
+		}
+	}
+	if n <= r.limit() {
+		return nil
+	}
+	n = len(r.appendHead(nil))
+	if isText(r.Header, r.Body) {
+		n += len(`,"body":}`) + eventjson.Len(r.Body)
+	} else {
+		n += len(`,"body":"","isBase64Encoded":true}`) + base64.StdEncoding.EncodedLen(len(r.Body))
+	}
+	return r.tooLarge(n)
+}
+
+func (r Response) appendHead(dst []byte) []byte {
+	r.Header = canonicalHeader(r.Header)
 	dst = append(dst, `{"statusCode":`...)
 	dst = strconv.AppendInt(dst, int64(r.Status), 10)
 	switch r.Door {
@@ -162,11 +101,40 @@ func (r Response) AppendJSON(dst []byte) ([]byte, error) {
 		dst = r.appendSingle(dst, func(name string, _ []string) bool { return name != "Set-Cookie" })
 		dst = r.appendCookies(dst)
 	}
-	return r.appendBody(dst), nil
+	return dst
 }
 
 // MarshalJSON implements [json.Marshaler] by AppendJSON.
 func (r Response) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil) }
+
+// canonicalHeader is h, or a copy in which no name has two spellings: a JSON object
+// with both would leave it to the front door which of them counts.
+func canonicalHeader(h http.Header) http.Header {
+	for name := range h {
+		if http.CanonicalHeaderKey(name) != name {
+			h = h.Clone()
+			canonicalize(h)
+			return h
+		}
+	}
+	return h
+}
+
+// canonicalize gives each name of h its canonical spelling.
+func canonicalize(h http.Header) {
+	var odd []string
+	for name := range h {
+		if http.CanonicalHeaderKey(name) != name {
+			odd = append(odd, name)
+		}
+	}
+	slices.Sort(odd)
+	for _, name := range odd {
+		key := http.CanonicalHeaderKey(name)
+		h[key] = append(slices.Clip(h[key]), h[name]...)
+		delete(h, name)
+	}
+}
 
 // names are the header's, sorted, so that equal responses have equal bytes. What
 // is no name is left out, as net/http does it.
@@ -190,13 +158,33 @@ func token(name string) bool {
 	return name != ""
 }
 
-// appendValue writes a field's value. A line break becomes a space, as in net/http:
-// what follows it must not become a field of its own at some front door.
+// appendValue writes a field's value. Control characters become spaces, for they
+// are invalid, and a line break must not begin another field at some front door: RFC
+// 9110 section 5.5. JSON has characters and no bytes: a value that is not UTF-8 is
+// taken for Latin-1, which fields had before they were opaque bytes.
 func appendValue(dst []byte, value string) []byte {
-	if strings.ContainsAny(value, "\r\n") {
-		value = strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c >= 0x7f {
+			return eventjson.AppendString(dst, cleaned(value))
+		}
 	}
 	return eventjson.AppendString(dst, value)
+}
+
+func cleaned(value string) string {
+	latin1 := !utf8.ValidString(value)
+	var b strings.Builder
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c < ' ' && c != '\t' || c == 0x7f:
+			b.WriteByte(' ')
+		case latin1:
+			b.WriteRune(rune(c))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // appendSingle writes the header fields that want accepts, each as one string.
@@ -300,8 +288,9 @@ func (r Response) appendBody(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// isText reports whether a body may travel as a JSON string: it is UTF-8, and of
-// a type that a reader of logs would call text.
+// isText reports whether a body may travel as a JSON string. It must be UTF-8, so
+// that nothing is lost. A REST API without binary media types passes base64 on as it
+// is, so that everything goes as text which is not known to be binary.
 func isText(h http.Header, body []byte) bool {
 	if len(h["Content-Encoding"]) > 0 || !utf8.Valid(body) {
 		return false
@@ -310,18 +299,31 @@ func isText(h http.Header, body []byte) bool {
 	switch t { // the common ones, without parsing
 	case "application/json", "text/plain; charset=utf-8", "text/html; charset=utf-8", "application/problem+json":
 		return true
-	}
-	t, _, err := mime.ParseMediaType(t)
-	if err != nil {
+	case "":
 		return false
 	}
+	t, params, err := mime.ParseMediaType(t)
 	switch {
-	case strings.HasPrefix(t, "text/"), strings.HasSuffix(t, "+json"), strings.HasSuffix(t, "+xml"):
+	case err != nil && t == "":
+		return false
+	case params["charset"] != "" || strings.HasSuffix(t, "+xml") || strings.HasSuffix(t, "+json"):
 		return true
 	}
-	switch t {
-	case "application/json", "application/xml", "application/javascript", "application/x-www-form-urlencoded", "application/x-ndjson", "application/yaml":
-		return true
+	kind, _, _ := strings.Cut(t, "/")
+	switch kind {
+	case "image", "audio", "video", "font", "model":
+		return false
 	}
-	return false
+	return !slices.Contains(binaryTypes, t)
+}
+
+// binaryTypes are the binary ones of type application that servers send.
+// https://www.iana.org/assignments/media-types
+var binaryTypes = []string{
+	"application/octet-stream", "application/pdf", "application/zip", "application/gzip", "application/x-gzip", "application/x-tar",
+	"application/x-7z-compressed", "application/x-bzip2", "application/zstd", "application/vnd.rar", "application/java-archive",
+	"application/wasm", "application/cbor", "application/msgpack", "application/x-msgpack", "application/vnd.msgpack",
+	"application/protobuf", "application/x-protobuf", "application/vnd.google.protobuf", "application/grpc", "application/grpc-web",
+	"application/vnd.apache.parquet", "application/avro", "application/x-sqlite3", "application/vnd.sqlite3", "application/msword",
+	"application/vnd.ms-excel", "application/vnd.ms-fontobject", "application/x-font-ttf", "application/x-shockwave-flash",
 }

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"sync"
+
+	"github.com/gomiddy/middy/internal/panics"
 )
 
 // Stream is [Handler] for a front door that passes the response on as it is
@@ -17,20 +18,23 @@ import (
 // that you have to; any other door would show the prelude to the client.
 //
 // Writes are sent when 4 KiB have come together, at every Flush ([http.Flusher],
-// [http.ResponseController]), and at the end: what a server of net/http does.
-// Lambda streams up to 200 MB. When Lambda does not read on, Write fails and the
-// request's context ends.
+// [http.ResponseController]), and at the end: what a server of net/http does. The
+// header is kept back until a Flush, 512 bytes, or the end, so that the type of the
+// body is found as there. Lambda streams up to 200 MB. When Lambda does not read on,
+// Write fails and the request's context ends.
 //
-// A panic or a failure after the first byte reaches the client as a response that
-// breaks off. Header fields set after the first byte are lost: Lambda's streams
-// have no trailers for them.
+// A panic or a failure after the first byte was sent reaches the client as a
+// response that breaks off; before, the invocation fails. Header fields set after
+// the first byte are lost: Lambda's streams have no trailers for them. A
+// Content-Length that the handler sets is passed on and must be met; the front doors
+// have been seen to rename it X-Amzn-Remapped-Content-Length.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
 func Stream(h http.Handler) func(context.Context, Request) (*StreamedResponse, error) {
 	return func(ctx context.Context, e Request) (*StreamedResponse, error) {
 		if e.Door == 0 {
 			return nil, notHTTP(&e)
 		}
-		return stream(ctx, h, &e)
+		return serveStream(ctx, h, &e)
 	}
 }
 
@@ -59,15 +63,15 @@ func (s *StreamedResponse) ContentType() string {
 	return "application/vnd.awslambda.http-integration-response"
 }
 
-// stream runs h in a goroutine of its own, which ends before the last byte of the
-// response is read. It returns when there is something to read.
-func stream(ctx context.Context, h http.Handler, e *Request) (*StreamedResponse, error) {
+// serveStream runs h in a goroutine of its own, which ends before the last byte of
+// the response is read. It returns when there is something to read.
+func serveStream(ctx context.Context, h http.Handler, e *Request) (*StreamedResponse, error) {
 	ctx, stop := context.WithCancel(ctx)
 	r, pipe := io.Pipe()
 	begun, done := make(chan struct{}), make(chan struct{})
-	w := &streamer{
-		door: e.Door, header: make(http.Header, 8), head: e.Method == http.MethodHead,
-		out: bufio.NewWriterSize(pipe, 4<<10), begin: sync.OnceFunc(func() { close(begun) }),
+	w := newWriter(e)
+	w.out = &stream{
+		door: e.Door, pipe: pipe, buf: bufio.NewWriterSize(pipe, 4<<10), begin: sync.OnceFunc(func() { close(begun) }),
 	}
 	var failed error
 	go func() {
@@ -78,96 +82,78 @@ func stream(ctx context.Context, h http.Handler, e *Request) (*StreamedResponse,
 	}()
 	select {
 	case <-begun:
-	case <-done:
-		if failed != nil && !w.sent {
+	case <-done: // and nothing was sent
+		if failed != nil {
 			return nil, failed
 		}
 	}
 	return &StreamedResponse{r, stop, done}, nil
 }
 
-// streamer is the http.ResponseWriter of a streamed response.
-type streamer struct {
-	door   Door
-	header http.Header
-	head   bool
-	status int
-	out    *bufio.Writer
-	sent   bool // the prelude is on its way
-	begin  func()
-}
-
 // run returns what ended the response too early.
-func (w *streamer) run(ctx context.Context, h http.Handler, e *Request) (err error) {
+func (w *writer) run(ctx context.Context, h http.Handler, e *Request) (err error) {
 	defer func() {
-		switch v := recover(); v {
-		case nil:
-		case http.ErrAbortHandler:
-			err = http.ErrAbortHandler
-		default:
-			err = fmt.Errorf("web: the handler of a streamed response panicked: %v\n%s", v, debug.Stack())
+		if v := recover(); v != nil {
+			err = panics.Recovered(v)
+			if p, ok := err.(*panics.PanicError); ok { //nolint:errorlint // just made
+				err = panicked{p}
+			}
 		}
 	}()
-	serve(ctx, h, w, e)
-	w.FlushError() //nolint:errcheck // the reader is gone, and knows
+	if err := serve(ctx, h, w, e); err != nil {
+		return err
+	}
+	if err := w.finish(); err != nil {
+		return err
+	}
+	_ = w.out.flush() // the reader is gone, and knows
 	return nil
 }
 
-func (w *streamer) Header() http.Header { return w.header }
+// panicked says where a panic was recovered: the stack of one in another goroutine
+// does not lead to the engine.
+type panicked struct{ *panics.PanicError }
 
-func (w *streamer) WriteHeader(status int) {
-	checkStatus(status)
-	if w.status != 0 || status < 200 { // a stream has one prelude, and so no 1xx
-		return
-	}
-	w.status = status
-	w.prelude(nil)
+func (p panicked) Error() string {
+	return fmt.Sprintf("web: the handler of a streamed response panicked: %v", p.Value)
 }
 
-// Write implements [http.ResponseWriter].
-func (w *streamer) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-		w.prelude(p)
-	}
-	if !bodyAllowed(w.status) {
-		return 0, http.ErrBodyNotAllowed
-	}
-	if w.head {
-		return len(p), nil
-	}
-	w.room(len(p))
-	return w.out.Write(p)
+func (p panicked) Unwrap() error { return p.PanicError }
+
+// stream is where a [writer] sends a response that goes out while it is written.
+type stream struct {
+	door  Door
+	pipe  *io.PipeWriter
+	buf   *bufio.Writer
+	begin func() // there is something to read
 }
 
-// room lets the reader begin when the buffer will not hold n more bytes: from
-// then on writing waits for it.
-func (w *streamer) room(n int) {
-	if n > w.out.Available() {
-		w.begin()
+func (s *stream) write(p []byte) (int, error) {
+	s.room(len(p))
+	return s.buf.Write(p)
+}
+
+func (s *stream) flush() error {
+	s.begin()
+	return s.buf.Flush()
+}
+
+// room lets the reader begin when the buffer will not hold n more bytes: from then
+// on writing waits for it.
+func (s *stream) room(n int) {
+	if n > s.buf.Available() {
+		s.begin()
 	}
 }
 
-// FlushError is for [http.ResponseController].
-func (w *streamer) FlushError() error {
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-	w.begin()
-	return w.out.Flush()
-}
-
-// Flush implements [http.Flusher].
-func (w *streamer) Flush() { _ = w.FlushError() }
-
-// prelude writes the status and the header, and the delimiter of eight zero bytes.
-func (w *streamer) prelude(body []byte) {
-	w.sent = true
-	settleHeader(w.header, body, w.status, w.head)
-	resp := Response{Status: w.status, Header: w.header}
-	dst := append(make([]byte, 0, 512), `{"statusCode":`...)
+// prelude writes the status and the header, the delimiter of eight zero bytes, and
+// what was kept back of the body.
+func (s *stream) prelude(w *writer) {
+	delete(w.sent, "Trailer") // there are none
+	resp := Response{Status: w.status, Header: w.sent}
+	dst := append(make([]byte, 0, 1024), `{"statusCode":`...)
 	dst = strconv.AppendInt(dst, int64(w.status), 10)
-	if w.door == RESTAPI {
+	if s.door == RESTAPI {
 		dst = resp.appendSingle(dst, func(_ string, v []string) bool { return len(v) == 1 })
 		dst = resp.appendMulti(dst, func(v []string) bool { return len(v) > 1 })
 	} else {
@@ -175,6 +161,8 @@ func (w *streamer) prelude(body []byte) {
 		dst = resp.appendCookies(dst)
 	}
 	dst = append(dst, "}\x00\x00\x00\x00\x00\x00\x00\x00"...)
-	w.room(len(dst))
-	_, _ = w.out.Write(dst)
+	if !w.head {
+		dst = append(dst, w.body...)
+	}
+	_, _ = s.write(dst) // the reader is gone: the next write says so
 }

@@ -25,58 +25,77 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/gomiddy/middy/internal/panics"
 )
 
-// maxResponse is Lambda's limit of a buffered response in bytes:
-// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const maxResponse = 6<<20 + 100
-
-// Handler returns a Lambda handler that serves with h, for [middy.New] and
-// [middy.Start]. The response is sent when h has returned.
+// Handler returns a Lambda handler that serves with h, for middy.New and
+// middy.Start. The response is sent when h has returned.
 //
 // What the client did wrong is answered with a 4xx. An event that no front door
-// has sent, and a response that Lambda would not take, are errors that say so.
+// has sent, and a response that Lambda or the front door would not take, are errors
+// that say so.
+//
+// h is served as net/http's server serves it. What a function cannot do is left:
+// informational responses (1xx) are passed over, trailers come with the header, and
+// there is no connection to take over.
 //
 // A panic of h goes to package middy, which reports it and ends the sandbox;
 // package problem turns it into a 500 instead. [http.ErrAbortHandler] fails the
 // invocation and nothing more: the client gets the front door's 5xx in place of
-// half a response.
+// half a response. So does a body that is shorter than the Content-Length that h
+// declared. A panic value with a method Failure() error is no bug: the invocation
+// fails with that error.
 func Handler(h http.Handler) func(context.Context, Request) (Response, error) {
-	return func(ctx context.Context, e Request) (_ Response, err error) {
+	return func(ctx context.Context, e Request) (Response, error) {
 		if e.Door == 0 {
 			return Response{}, notHTTP(&e)
 		}
-		defer func() {
-			switch v := recover(); v {
-			case nil:
-			case http.ErrAbortHandler:
-				err = fmt.Errorf("web: the handler broke its response off: %w", http.ErrAbortHandler)
-			default:
-				panic(v) // the stack still has where it came from
-			}
-		}()
-		w := &recorder{header: make(http.Header, 8), head: e.Method == http.MethodHead}
-		serve(ctx, h, w, &e)
-		resp := w.response(e.Door)
-		if len(resp.Body) > maxResponse {
-			return Response{}, fmt.Errorf("web: the response has %d bytes, and Lambda takes %d: stream it (web.Stream), or answer with a link to S3", len(resp.Body), maxResponse)
+		w := newWriter(&e)
+		if err := serve(ctx, h, w, &e); err != nil {
+			return Response{}, err
 		}
-		return resp, nil
+		return w.response(e.Door)
 	}
 }
 
-// serve runs h, or answers what the event itself does wrong.
-func serve(ctx context.Context, h http.Handler, w http.ResponseWriter, e *Request) {
-	r, err := e.HTTPRequest(ctx)
-	if err != nil {
-		WriteError(w, r, err)
-		return
+// serve runs h as net/http's server does, or answers what the event itself does
+// wrong. The error is a failure that h ended with in a panic; a bug goes on as one.
+func serve(ctx context.Context, h http.Handler, w *writer, e *Request) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	r, bad := e.request(ctx, &w.broken)
+	w.ctx = r.Context()
+	defer func() {
+		cancel()
+		if r.MultipartForm != nil {
+			_ = r.MultipartForm.RemoveAll() // a file that is left costs space until the sandbox ends
+		}
+		v := recover()
+		if v == nil {
+			return
+		}
+		failure, failed := panics.Failure(v)
+		switch {
+		case failed:
+			err = failure
+		case v != http.ErrAbortHandler: //nolint:errorlint // net/http compares so
+			panic(v) // the stack still has where it came from
+		case w.broken.Load() != nil:
+			err = fmt.Errorf("web: the handler failed after its response had begun: %w", w.broken.Load())
+		default:
+			err = fmt.Errorf("web: the handler broke its response off: %w", http.ErrAbortHandler)
+		}
+	}()
+	if bad != nil {
+		WriteError(w, r, bad)
+		return nil
 	}
 	h.ServeHTTP(w, r)
+	return nil
 }
 
 func notHTTP(e *Request) error {
-	return fmt.Errorf("web: the event is not from an HTTP front door that is known here (API Gateway, a function URL, ALB, VPC Lattice): it begins with %s", e.describe())
+	return fmt.Errorf("web: the event is not from an HTTP front door that is known here (API Gateway, a function URL, ALB, VPC Lattice): %s", e.describe())
 }
 
 // EventHandler lets a handler over a type of aws-lambda-go's events package, or
@@ -102,12 +121,21 @@ func EventHandler[E, R any](h func(context.Context, E) (R, error)) http.Handler 
 		if err != nil {
 			return fmt.Errorf("web: the result does not encode to JSON: %w", err)
 		}
-		return writeEventResponse(w, text)
+		return writeEventResponse(w, e.Door, text)
 	})
 }
 
-// writeEventResponse writes a response in any door's form.
-func writeEventResponse(w http.ResponseWriter, text []byte) error {
+// writeEventResponse writes a response in any door's form. Behind an HTTP API with
+// payload 2.0 and a function URL, a result without a statusCode is the body of a 200:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+func writeEventResponse(w http.ResponseWriter, door Door, text []byte) error {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(text, &members) // a result that is no object has none
+	if members["statusCode"] == nil && (door == HTTPAPI || door == FunctionURL) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(inferredBody(door, text)) // the client has gone; there is nobody to tell
+		return nil
+	}
 	var resp struct {
 		StatusCode        int                 `json:"statusCode"`
 		Headers           map[string]string   `json:"headers"`
@@ -141,4 +169,14 @@ func writeEventResponse(w http.ResponseWriter, text []byte) error {
 	}
 	_, _ = w.Write(body) // the client has gone; there is nobody to tell
 	return nil
+}
+
+// inferredBody is the result itself. An HTTP API was seen to send a JSON string
+// without its quotes; a function URL is documented to keep them.
+func inferredBody(door Door, text []byte) []byte {
+	var s string
+	if door == HTTPAPI && text[0] == '"' && json.Unmarshal(text, &s) == nil {
+		return []byte(s)
+	}
+	return text
 }

@@ -247,7 +247,14 @@ func TestAnEventThatIsNoRequestIsNamed(t *testing.T) {
 		{"null", `null`, `not from an HTTP front door`},
 		{"a version that does not exist", `{"version":"__proto__","httpMethod":"GET","path":"/"}`, `not from an HTTP front door`},
 		{"malformed JSON", `{"version":`, `malformed event JSON`},
-		{"a header that is a number", `{"httpMethod":"GET","headers":{"a":1}}`, `want a string`},
+		{"a header that is an object", `{"httpMethod":"GET","headers":{"a":{}}}`, `want a string`},
+		{"a base64 flag that is no truth", `{"httpMethod":"GET","isBase64Encoded":"perhaps"}`, `want true or false`},
+		{"the request of a Bedrock agent", `{"messageVersion":"1.0","agent":{"name":"a"},"httpMethod":"POST","apiPath":"/send","sessionId":"1"}`, `an Amazon Bedrock agent`},
+		{"an authorizer's request from a REST API", `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:1:a/prod/GET/x","httpMethod":"GET","path":"/x","requestContext":{}}`, `a Lambda authorizer`},
+		{"an authorizer's token", `{"type":"TOKEN","methodArn":"arn","authorizationToken":"t"}`, `a Lambda authorizer`},
+		{"an authorizer's request from an HTTP API", `{"version":"2.0","type":"REQUEST","routeArn":"arn","rawPath":"/x","requestContext":{"http":{"method":"GET","path":"/x"}}}`, `a Lambda authorizer`},
+		{"an authorizer's request without a type", `{"routeArn":"arn","version":"2.0","requestContext":{"http":{"method":"GET"}}}`, `a Lambda authorizer`},
+		{"an event of a WebSocket API", `{"httpMethod":"GET","path":"/","requestContext":{"connectionId":"c","eventType":"CONNECT"}}`, `WebSocket API`},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			_, err := f.Invoke(t.Context(), []byte(c.event))
@@ -361,12 +368,12 @@ func TestResponse(t *testing.T) {
 			if _, err := fmt.Fprint(w, "x"); !errors.Is(err, http.ErrBodyNotAllowed) {
 				panic(err)
 			}
-		}, 204, none, "", false},
-		{"304 keeps what describes the body", "GET", func(w http.ResponseWriter, _ *http.Request) {
+		}, 204, map[string]any{"Content-Type": "text/plain"}, "", false},
+		{"304 has no type, and keeps the rest", "GET", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Etag", `"a"`)
 			w.Header().Set("Content-Type", "text/plain")
 			w.WriteHeader(304)
-		}, 304, map[string]any{"Etag": `"a"`, "Content-Type": "text/plain"}, "", false},
+		}, 304, map[string]any{"Etag": `"a"`}, "", false},
 		{"1xx is passed over", "GET", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Link", "</a.css>")
 			w.WriteHeader(103)

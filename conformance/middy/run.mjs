@@ -5,7 +5,7 @@
 //
 // Nothing here judges. It builds what the case describes, calls it, and writes
 // down what came out.
-import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import zlib from "node:zlib";
 import { createHash } from "node:crypto";
 
@@ -291,7 +291,7 @@ process.on("uncaughtException", (e) => {
 const patience = 2000; // milliseconds until a promise counts as lost
 let current;
 const write = (o) => process.stdout.write(`${JSON.stringify(o)}\n`);
-for (const line of readFileSync(0, "utf8").split("\n")) {
+for await (const line of createInterface({ input: process.stdin })) {
   if (!line.trim()) continue;
   const c = JSON.parse(line);
   await new Promise((next) => {

@@ -56,8 +56,9 @@ func (d ALB) Limits() Limits { return Limits{Body: maxALB, Head: 64 << 10, Line:
 // NewID makes a UUID, which neither event nor response shows.
 func (d ALB) NewID() string { return runtimeapi.NewRequestID() }
 
-// Event makes the event. Path and query stay encoded. A WebSocket upgrade is an
-// [ErrUpgrade].
+// Event makes the event. Path and query stay encoded, and Connection, with what it
+// names, is passed on, as in aws-lambda-go's captured events. A WebSocket upgrade is
+// an [ErrUpgrade].
 func (d ALB) Event(r *http.Request, body []byte, in Arrival) ([]byte, error) {
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		return nil, fmt.Errorf("%w: a load balancer cannot pass a WebSocket to a function; use --front ws", ErrUpgrade)
@@ -118,8 +119,11 @@ func encodeBodyALB(h http.Header, body []byte) (string, bool) {
 }
 
 // Respond writes the result. Headers in the map of the other mode are ignored, as
-// by the load balancer, and warned of.
-func (d ALB) Respond(w http.ResponseWriter, result *runtimeapi.Response, _ Arrival) error {
+// by the load balancer, and warned of. Names that differ in case only are headers of
+// their own, which lets a function set several cookies without multi-value headers:
+// https://github.com/Kludex/mangum/pull/189. They keep the order of the JSON here; the
+// load balancer promises none.
+func (d ALB) Respond(w http.ResponseWriter, result *runtimeapi.Response, in Arrival) error {
 	if len(result.Payload) > maxALB {
 		return fmt.Errorf("%w: the result has %d bytes of JSON, and a load balancer takes %d", ErrMalformed, len(result.Payload), maxALB)
 	}
@@ -132,6 +136,7 @@ func (d ALB) Respond(w http.ResponseWriter, result *runtimeapi.Response, _ Arriv
 		return err
 	}
 	reply.header["Content-Type"] = nil // it adds none
+	reply.spellings = true
 	if err := d.setHeaders(f, reply); err != nil {
 		return err
 	}
@@ -139,7 +144,7 @@ func (d ALB) Respond(w http.ResponseWriter, result *runtimeapi.Response, _ Arriv
 	if err := f.setBody(reply, true); err != nil {
 		return err
 	}
-	return reply.write(w)
+	return reply.write(w, in)
 }
 
 func (d ALB) setHeaders(f fields, reply *reply) error {

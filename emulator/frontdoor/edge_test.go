@@ -436,3 +436,89 @@ func ExampleLattice() {
 	fmt.Println(string(event))
 	// Output: {"raw_path":"/orders?a=1","method":"GET","headers":{"host":"localhost","x-forwarded-for":"192.0.2.1"},"query_string_parameters":{"a":"1"},"body":"","is_base64_encoded":false}
 }
+
+// What a door makes of one header in several spellings is the same each time.
+func TestHeadersThatDifferInCaseAreReadInTheOrderOfTheJSON(t *testing.T) {
+	const single = `{"statusCode":200,"headers":{"Set-Cookie":"b=1","set-cookie":"a=2","SET-COOKIE":"c=3","X-A":"1"}}`
+	const multi = `{"statusCode":200,"multiValueHeaders":{"Set-Cookie":["b=1","a=2"],"set-cookie":["c=3"]}}`
+	for _, tt := range []struct {
+		rule   string
+		door   frontdoor.Door
+		result string
+		want   []string
+	}{
+		{"a load balancer sends each of them", frontdoor.ALB{}, single, []string{"b=1", "a=2", "c=3"}},
+		{"also in lists", frontdoor.ALB{MultiValue: true}, multi, []string{"b=1", "a=2", "c=3"}},
+		{"VPC Lattice takes the first", frontdoor.Lattice{}, single, []string{"b=1"}},
+		{"a REST API takes the first", frontdoor.RESTAPI{}, single, []string{"b=1"}},
+		{"a REST API takes the first list", frontdoor.RESTAPI{}, multi, []string{"b=1", "a=2"}},
+		{"an HTTP API takes the first, format 1.0", frontdoor.HTTPAPI1{}, single, []string{"b=1"}},
+		{"an HTTP API takes the first, format 2.0", frontdoor.HTTPAPI{}, single, []string{"b=1"}},
+		{"a function URL takes the first", frontdoor.FunctionURL{}, single, []string{"b=1"}},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			t.Parallel()
+			for range 20 {
+				w, _ := send(tt.door, &double{result: tt.result}, request("GET", "/", "", nil))
+				if got := w.Header()["Set-Cookie"]; fmt.Sprint(got) != fmt.Sprint(tt.want) {
+					t.Fatalf("got %q, want %q", got, tt.want)
+				}
+			}
+		})
+	}
+}
+
+func TestAHEADSaysNoLengthThatNobodyCounted(t *testing.T) {
+	for _, tt := range []struct{ rule, result, want string }{
+		{"a function that sent no body", `{"statusCode":200,"body":""}`, ""},
+		{"a length that the function says is not passed on", `{"statusCode":200,"headers":{"Content-Length":"5"},"body":""}`, ""},
+		{"a body is counted", `{"statusCode":200,"body":"hello"}`, "5"},
+	} {
+		for _, door := range []frontdoor.Door{frontdoor.HTTPAPI{}, frontdoor.HTTPAPI1{}, frontdoor.FunctionURL{}, frontdoor.ALB{}, frontdoor.Lattice{}} {
+			t.Run(fmt.Sprintf("%s/%T", tt.rule, door), func(t *testing.T) {
+				t.Parallel()
+				w, _ := send(door, &double{result: tt.result}, request("HEAD", "/", "", nil))
+				if got := w.Header().Get("Content-Length"); got != tt.want || w.Code != 200 {
+					t.Errorf("got status %d, length %q, want length %q", w.Code, got, tt.want)
+				}
+			})
+		}
+	}
+}
+
+func TestWhatConnectionNamesEndsAtAGateway(t *testing.T) {
+	for _, tt := range []struct {
+		door   frontdoor.Door
+		passed bool
+	}{
+		{frontdoor.RESTAPI{}, false}, {frontdoor.HTTPAPI{}, false}, {frontdoor.HTTPAPI1{}, false}, {frontdoor.FunctionURL{}, false},
+		{frontdoor.Lattice{}, false}, {frontdoor.Lattice{EventVersion: "V2"}, false},
+		{frontdoor.ALB{}, true}, // Connection itself is in its captured events
+	} {
+		t.Run(fmt.Sprintf("%T", tt.door), func(t *testing.T) {
+			t.Parallel()
+			fn := &double{result: `{"statusCode":200}`}
+			send(tt.door, fn, request("GET", "/", "", http.Header{"Connection": {"X-Hop, close"}, "X-Hop": {"1"}, "X-End": {"1"}}))
+			event := strings.ToLower(string(fn.event))
+			if got := strings.Contains(event, `"x-hop"`); got != tt.passed {
+				t.Errorf("X-Hop was passed: %v, want %v", got, tt.passed)
+			}
+			if !strings.Contains(event, `"x-end"`) {
+				t.Errorf("X-End is lost in %s", event)
+			}
+		})
+	}
+}
+
+// https://github.com/cargo-lambda/cargo-lambda/issues/862
+func TestAStreamsLengthIsRemapped(t *testing.T) {
+	for _, door := range []frontdoor.Door{frontdoor.FunctionURL{Stream: true}, frontdoor.RESTAPI{Stream: true}} {
+		w, _ := send(door, &double{resp: &runtimeapi.Response{
+			Streamed: true, ContentType: "application/vnd.awslambda.http-integration-response",
+			Stream: io.NopCloser(strings.NewReader(`{"statusCode":200,"headers":{"Content-Length":"2"}}` + "\x00\x00\x00\x00\x00\x00\x00\x00hi")),
+		}}, request("GET", "/", "", nil))
+		if got := w.Header().Get("X-Amzn-Remapped-Content-Length"); got != "2" || w.Header().Get("Content-Length") != "" || w.Body.String() != "hi" {
+			t.Errorf("%T: %v %q, want the length under its other name", door, w.Header(), w.Body)
+		}
+	}
+}

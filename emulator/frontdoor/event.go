@@ -55,9 +55,9 @@ type http2 struct {
 }
 
 // newEvent2 fills what is the same for an HTTP API and a function URL.
-func newEvent2(r *http.Request, body []byte, in Arrival, path string) event2 {
+func newEvent2(r *http.Request, body []byte, in Arrival, rawPath, path string) event2 {
 	e := event2{
-		Version: "2.0", RawPath: path, RawQueryString: r.URL.RawQuery,
+		Version: "2.0", RawPath: rawPath, RawQueryString: r.URL.RawQuery,
 		Cookies: cookies(r.Header), Headers: headers(r, len(body), in), QueryStringParameters: query(r.URL.RawQuery),
 	}
 	e.Body, e.IsBase64Encoded = encodeBody(r.Header, body)
@@ -82,16 +82,31 @@ func encode(event any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// hopByHop are the headers that end at a proxy, RFC 9110 section 7.6.1.
+// hopByHop are the headers that end at a proxy, RFC 9110 section 7.6.1. So do those
+// that Connection names; whether the gateways obey that is not documented.
 var hopByHop = []string{
 	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
 	"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 }
 
+// ends returns what says whether a header, in lower case, ends at a proxy.
+func ends(r *http.Request) func(lower string) bool {
+	var named []string
+	for _, line := range r.Header["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			named = append(named, strings.ToLower(strings.TrimSpace(name)))
+		}
+	}
+	return func(lower string) bool { return slices.Contains(hopByHop, lower) || slices.Contains(named, lower) }
+}
+
 // headers are lower-cased, with repeated ones joined by a comma without a space,
-// without cookies and without what ends at the gateway.
+// and without what ends at the gateway.
 func headers(r *http.Request, length int, in Arrival) map[string]string {
-	lists := lowered(r, func(name string) bool { return name == "cookie" || slices.Contains(hopByHop, name) })
+	lists := lowered(r, ends(r))
+	if c := lists["cookie"]; len(c) > 1 {
+		lists["cookie"] = []string{strings.Join(c, "; ")} // RFC 9113 section 8.2.3
+	}
 	lists["x-forwarded-for"] = []string{forwarded(lists["x-forwarded-for"], r)}
 	m := joined(lists)
 	m["host"] = r.Host

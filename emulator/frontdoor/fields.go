@@ -1,6 +1,7 @@
 package frontdoor
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -39,10 +40,11 @@ func (f fields) status() (*reply, error) {
 }
 
 // reply2 reads the long form of payload format 2.0, but for its body. Other keys
-// are ignored.
-func (f fields) reply2() (*reply, error) {
+// are ignored. keep is the name under which a header is passed on.
+func (f fields) reply2(keep func(string) string) (*reply, error) {
 	out, err := f.status()
 	if err == nil {
+		out.keep = keep
 		err = f.setHeaders(out)
 	}
 	if err == nil {
@@ -62,32 +64,61 @@ func (f fields) reply2() (*reply, error) {
 
 // setHeaders reads headers: one value for each name.
 func (f fields) setHeaders(out *reply) error {
-	var headers map[string]json.RawMessage
-	if err := f.read("headers", &headers); err != nil {
-		return err
-	}
-	return out.setHeaders(headers)
+	return f.take("headers", out, func(raw json.RawMessage) ([]string, error) {
+		text, ok, err := scalar(raw)
+		if !ok {
+			return nil, err
+		}
+		return []string{text}, nil
+	})
 }
 
 // setMultiValue reads multiValueHeaders: a list for each name.
 func (f fields) setMultiValue(out *reply) error {
-	var headers map[string][]json.RawMessage
-	if err := f.read("multiValueHeaders", &headers); err != nil {
-		return err
-	}
-	for name, list := range headers {
+	return f.take("multiValueHeaders", out, func(raw json.RawMessage) ([]string, error) {
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return nil, err
+		}
 		var values []string
 		for _, raw := range list {
 			text, ok, err := scalar(raw)
 			if err != nil {
-				return fmt.Errorf("%w: header %q: %w", ErrMalformed, name, err)
+				return nil, err
 			}
 			if ok {
 				values = append(values, text)
 			}
 		}
-		if as := out.keep(name); as != "" && len(values) > 0 {
-			out.put(as, values...)
+		return values, nil
+	})
+}
+
+// take reads an object of headers in the order of the JSON.
+func (f fields) take(member string, out *reply, values func(json.RawMessage) ([]string, error)) error {
+	if f[member] == nil || string(f[member]) == "null" {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(f[member]))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return fmt.Errorf("%w: %s is not an object", ErrMalformed, member)
+	}
+	taken := map[string]bool{}
+	for dec.More() {
+		name, err := dec.Token()
+		var raw json.RawMessage
+		if err == nil {
+			err = dec.Decode(&raw)
+		}
+		var list []string
+		if err == nil {
+			list, err = values(raw)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %s: header %q: %w", ErrMalformed, member, name, err)
+		}
+		if as := out.keep(fmt.Sprint(name)); as != "" && len(list) > 0 {
+			out.put(taken, as, list)
 		}
 	}
 	return nil

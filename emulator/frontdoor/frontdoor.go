@@ -43,7 +43,9 @@ type Arrival struct {
 	// Accept is the request's header of that name, for a door whose answer depends
 	// on it.
 	Accept string
-	Time   time.Time
+	// Head says that the method is HEAD.
+	Head bool
+	Time time.Time
 }
 
 // Limits are a door's.
@@ -140,7 +142,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	door := h.cfg.Door
-	in := Arrival{RequestID: door.NewID(), TraceID: traceRoot(r), Accept: r.Header.Get("Accept"), Time: h.cfg.Now()}
+	in := Arrival{RequestID: door.NewID(), TraceID: traceRoot(r), Accept: r.Header.Get("Accept"), Head: r.Method == http.MethodHead, Time: h.cfg.Now()}
 	result, err := h.invoke(w, r, in)
 	if err == nil {
 		err = h.respond(w, result, in)

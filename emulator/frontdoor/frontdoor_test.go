@@ -124,13 +124,16 @@ func TestWhatAnEmptyRequestLeavesOut(t *testing.T) {
 
 func TestTheContextOfAFunctionURL(t *testing.T) {
 	fn := &double{}
-	send(frontdoor.FunctionURL{}, fn, request("GET", "/a%20b", "", nil))
+	send(frontdoor.FunctionURL{}, fn, request("GET", "/a%20b", "", http.Header{"Cookie": {"a=1", "b=2"}}))
 	var e events.LambdaFunctionURLRequest
 	if err := json.Unmarshal(fn.event, &e); err != nil {
 		t.Fatal(err)
 	}
 	c := e.RequestContext
-	if e.RawPath != "/a b" || c.AccountID != "anonymous" || len(c.RequestID) != 36 || c.TimeEpoch != noon.UnixMilli() || c.Authorizer != nil {
+	if e.RawPath != "/a%20b" || c.HTTP.Path != "/a b" || e.Headers["cookie"] != "a=1; b=2" || len(e.Cookies) != 2 {
+		t.Errorf("rawPath %q, path %q, cookie %q, cookies %q; want rawPath as sent, path decoded, and the cookies twice", e.RawPath, c.HTTP.Path, e.Headers["cookie"], e.Cookies)
+	}
+	if c.AccountID != "anonymous" || len(c.RequestID) != 36 || c.TimeEpoch != noon.UnixMilli() || c.Authorizer != nil {
 		t.Errorf("%+v", e)
 	}
 }

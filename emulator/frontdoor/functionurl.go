@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
@@ -30,9 +31,12 @@ func (d FunctionURL) Limits() Limits { return Limits{Body: 6 << 20, Stream: d.St
 // NewID makes a UUID.
 func (d FunctionURL) NewID() string { return runtimeapi.NewRequestID() }
 
-// Event makes the event.
+// Event makes the event. Unlike that of an HTTP API, rawPath is percent-encoded as
+// the client sent it, and only requestContext.http.path is decoded; and the cookies
+// are in the headers too:
+// https://github.com/hotsock/voker/pull/8 and https://github.com/aws/aws-lambda-go/issues/597
 func (d FunctionURL) Event(r *http.Request, body []byte, in Arrival) ([]byte, error) {
-	e := newEvent2(r, body, in, r.URL.Path)
+	e := newEvent2(r, body, in, r.URL.EscapedPath(), r.URL.Path)
 	e.RouteKey = "$default"
 	c := &e.RequestContext
 	c.RouteKey, c.Stage, c.APIID, c.AccountID = "$default", "$default", cmp.Or(d.ID, "local"), "anonymous"
@@ -50,7 +54,7 @@ func (d FunctionURL) Respond(w http.ResponseWriter, result *runtimeapi.Response,
 	if err != nil {
 		return err
 	}
-	return reply.write(w)
+	return reply.write(w, in)
 }
 
 func (d FunctionURL) identify(h http.Header, in Arrival) {
@@ -111,7 +115,16 @@ func readHead(prelude []byte) (*reply, error) {
 	if f["statusCode"] == nil {
 		f["statusCode"] = json.RawMessage("200")
 	}
-	return f.reply2()
+	return f.reply2(remappedLength)
+}
+
+// remappedLength renames the length that a function says of its stream, as seen in
+// https://github.com/cargo-lambda/cargo-lambda/issues/862.
+func remappedLength(name string) string {
+	if strings.EqualFold(name, "content-length") {
+		return "x-amzn-Remapped-" + name
+	}
+	return passed(name)
 }
 
 // readPrelude reads the JSON before the eight zero bytes.

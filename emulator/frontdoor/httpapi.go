@@ -63,7 +63,9 @@ func (d HTTPAPI) NewID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:]) + "="
 }
 
-// Event makes the event.
+// Event makes the event. The path is decoded. A real HTTP API was seen to end it at a
+// question mark that was encoded, too: https://github.com/hotsock/voker/pull/8; here it
+// is whole.
 func (d HTTPAPI) Event(r *http.Request, body []byte, in Arrival) ([]byte, error) {
 	stage := cmp.Or(d.Stage, "$default")
 	routed, err := place{stage, d.Mapping, stage != "$default"}.strip(r.URL.EscapedPath())
@@ -81,7 +83,8 @@ func (d HTTPAPI) Event(r *http.Request, body []byte, in Arrival) ([]byte, error)
 			path = "/" + stage + path
 		}
 	}
-	e := newEvent2(r, body, in, path)
+	e := newEvent2(r, body, in, path, path)
+	delete(e.Headers, "cookie")
 	params = decoded(params)
 	e.RouteKey, e.PathParameters, e.StageVariables = key, params, d.StageVariables
 	c := &e.RequestContext
@@ -98,7 +101,7 @@ func (d HTTPAPI) Respond(w http.ResponseWriter, result *runtimeapi.Response, in 
 		return err
 	}
 	reply.header.Set("Apigw-Requestid", in.RequestID)
-	return reply.write(w)
+	return reply.write(w, in)
 }
 
 // Refuse writes API Gateway's own answers.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/gomiddy/middy/emulator/runtimeapi"
 )
@@ -27,7 +26,10 @@ func (d HTTPAPI1) Limits() Limits { return HTTPAPI(d).Limits() }
 // NewID makes a short id.
 func (d HTTPAPI1) NewID() string { return HTTPAPI(d).NewID() }
 
-// Event makes the event. Path and path parameters stay encoded.
+// Event makes the event. Path and path parameters stay encoded. That is not known:
+// AWS does not document it, no event of an HTTP API with format 1.0 is public, and
+// https://github.com/middleapi/standard-server/pull/93 says that the path is decoded, as
+// in format 2.0.
 func (d HTTPAPI1) Event(r *http.Request, body []byte, in Arrival) ([]byte, error) {
 	stage := cmp.Or(d.Stage, "$default")
 	routed, err := place{stage, d.Mapping, stage != "$default"}.strip(r.URL.EscapedPath())
@@ -66,7 +68,7 @@ func resourceOf(key string) string {
 }
 
 func (d HTTPAPI1) headers(r *http.Request, length int, in Arrival) map[string][]string {
-	m := lowered(r, func(name string) bool { return slices.Contains(hopByHop, name) })
+	m := lowered(r, ends(r))
 	m["host"] = []string{r.Host}
 	m["content-length"] = []string{fmt.Sprint(length)}
 	m["x-amzn-trace-id"] = []string{in.TraceID}
@@ -96,7 +98,7 @@ func (d HTTPAPI1) Respond(w http.ResponseWriter, result *runtimeapi.Response, in
 		reply.header.Set("Content-Type", plainText)
 	}
 	reply.header.Set("Apigw-Requestid", in.RequestID)
-	return reply.write(w)
+	return reply.write(w, in)
 }
 
 // Refuse writes the same answers as [HTTPAPI], but for a throttled function, which

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -75,7 +74,7 @@ func (d Lattice) NewID() string { return runtimeapi.NewRequestID() }
 
 // Event makes the event.
 func (d Lattice) Event(r *http.Request, body []byte, in Arrival) ([]byte, error) {
-	m := lowered(r, func(name string) bool { return name == "host" || slices.Contains(hopByHop, name) })
+	m := lowered(r, ends(r))
 	m["host"] = []string{r.Host}
 	m["x-forwarded-for"] = []string{forwarded(m["x-forwarded-for"], r)}
 	text, encoded := encodeBody(r.Header, body)
@@ -120,8 +119,9 @@ func (d Lattice) context(in Arrival) latticeContext {
 	}
 }
 
-// Respond writes the result.
-func (d Lattice) Respond(w http.ResponseWriter, result *runtimeapi.Response, _ Arrival) error {
+// Respond writes the result. Of several spellings of one header name the first in
+// the JSON counts: what the service does is not known.
+func (d Lattice) Respond(w http.ResponseWriter, result *runtimeapi.Response, in Arrival) error {
 	f, err := readFields(result.Payload, nil)
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (d Lattice) Respond(w http.ResponseWriter, result *runtimeapi.Response, _ A
 	if err := f.setBody(reply, true); err != nil {
 		return err
 	}
-	return reply.write(w)
+	return reply.write(w, in)
 }
 
 // Refuse writes Lattice's own answers.

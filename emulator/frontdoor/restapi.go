@@ -127,12 +127,13 @@ func (d RESTAPI) headers(r *http.Request, in Arrival) map[string][]string {
 	m := make(map[string][]string, len(r.Header)+8)
 	spelled := spelling(r)
 	var before []string
+	hop := ends(r)
 	for name, values := range r.Header {
 		lower := strings.ToLower(name)
 		switch {
 		case lower == "x-forwarded-for":
 			before = append(before, values...)
-		case lower == "content-length" || slices.Contains(hopByHop, lower) || gatewayOwn[lower]:
+		case lower == "content-length" || hop(lower) || gatewayOwn[lower]:
 		case spelled[name] != nil:
 			for i, value := range values { // one spelling for each line
 				as := spelled[name][min(i, len(spelled[name])-1)]
@@ -223,7 +224,7 @@ func (d RESTAPI) Respond(w http.ResponseWriter, result *runtimeapi.Response, in 
 		return err
 	}
 	d.identify(reply.header, in)
-	return reply.write(w)
+	return reply.write(w, in)
 }
 
 // read reads everything but the body.

@@ -21,6 +21,11 @@ type reply struct {
 
 	// keep is the name under which a header is passed on, or "" to drop it.
 	keep func(name string) string
+	// spellings says that names which differ in case only are headers of their own.
+	// Otherwise the first of them counts: a REST API and an HTTP API with format 1.0
+	// were seen to do so, https://github.com/CodeGenieApp/serverless-express/issues/554;
+	// what the others do is not known.
+	spellings bool
 }
 
 func newReply() *reply { return &reply{header: http.Header{}, keep: passed} }
@@ -50,7 +55,7 @@ func readReply(payload []byte, unquote bool) (*reply, error) {
 	if err != nil || f["statusCode"] == nil {
 		return inferred(payload, unquote), nil //nolint:nilerr // what is no object is a body
 	}
-	reply, err := f.reply2()
+	reply, err := f.reply2(passed)
 	if err == nil {
 		err = f.setBody(reply, true)
 	}
@@ -82,26 +87,20 @@ func (out *reply) setStatus(raw json.RawMessage) error {
 	return nil
 }
 
-// setHeaders takes strings, numbers and booleans.
-func (out *reply) setHeaders(headers map[string]json.RawMessage) error {
-	for name, raw := range headers {
-		text, ok, err := scalar(raw)
-		if err != nil {
-			return fmt.Errorf("%w: header %q: %w", ErrMalformed, name, err)
-		}
-		if as := out.keep(name); ok && as != "" {
-			out.put(as, text)
-		}
-	}
-	return nil
-}
-
-// put sets a header, in place of one whose spelling differs.
-func (out *reply) put(name string, values ...string) {
+// put sets a header, in place of what another member of the result said. taken are
+// the names of this one.
+func (out *reply) put(taken map[string]bool, name string, values []string) {
 	for i, v := range values {
 		values[i] = oneLine(v)
 	}
-	out.header[http.CanonicalHeaderKey(name)] = values
+	key := http.CanonicalHeaderKey(name)
+	switch {
+	case !taken[key]:
+		out.header[key] = values
+	case out.spellings:
+		out.header[key] = append(out.header[key], values...)
+	}
+	taken[key] = true
 }
 
 // scalar is the text of a header's value; ok is false for null.
@@ -138,13 +137,15 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// write sends the reply, and returns its warning.
-func (out *reply) write(w http.ResponseWriter) error {
+// write sends the reply, and returns its warning. What the doors say of the length
+// in the answer to a HEAD is not known: they say nothing of it here, unless the
+// function sent a body to count.
+func (out *reply) write(w http.ResponseWriter, in Arrival) error {
 	h := w.Header()
 	for name, values := range out.header {
 		h[name] = values
 	}
-	if bodyAllowed(out.status) {
+	if bodyAllowed(out.status) && (!in.Head || len(out.body) > 0) {
 		h.Set("Content-Length", strconv.Itoa(len(out.body)))
 	}
 	w.WriteHeader(out.status)

@@ -189,6 +189,9 @@ func (b *boot) transition(id string, to invocationState) (*invocation, *apiError
 		return nil, badState(string(inv.state), string(to))
 	}
 	inv.state = to
+	if to == invError && b.fn.cfg.PerSandbox > 1 {
+		b.doubt()
+	}
 	return inv, nil
 }
 

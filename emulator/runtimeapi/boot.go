@@ -42,12 +42,20 @@ type boot struct {
 	active     map[string]*invocation // delivered and not settled
 	sent       []string               // ids answered before, newest last
 	extensions map[string]*extension  // by identifier
-	lastErr    []string               // last lines on stderr
+	words      []spoken               // last lines on stderr
+	crash      spoken                 // the line that says why the Go runtime ended the process
+	suspect    bool                   // one of them reported a failure and has not come back
 	exitFatal  *failure               // an extension said why it ends
 }
 
 // A poll is one waiting Next.
 type poll struct{ events chan *invocation }
+
+// spoken is a line with the moment at which it was read.
+type spoken struct {
+	at   time.Time
+	text string
+}
 
 func newBoot(fn *Function, sandboxID string) *boot {
 	return &boot{
@@ -77,7 +85,14 @@ func (b *boot) watch() {
 	b.emit(Event{Type: Exit, Error: b.proc.exitReason()})
 	b.mu.Lock()
 	b.state = rtGone
-	open := b.pending
+	var open []*invocation
+	for _, inv := range b.pending {
+		if inv.retry(b.fn.cfg.PerSandbox) {
+			inv.again <- struct{}{} // has room for one
+			continue
+		}
+		open = append(open, inv)
+	}
 	b.pending = nil
 	for _, inv := range b.active {
 		open = append(open, inv)
@@ -149,8 +164,9 @@ func (b *boot) exitFailure(inv *invocation) *failure {
 		return fatal
 	}
 	f := platformFailure(inv.id, errExit, b.proc.exitReason())
+	started, _ := inv.times()
 	f.explain = fmt.Sprintf("function %q ended in the middle of an invocation (%s)%s",
-		b.fn.cfg.FunctionName, plain(b.proc), b.lastWords())
+		b.fn.cfg.FunctionName, plain(b.proc), b.lastWords(started))
 	return f
 }
 
@@ -172,14 +188,37 @@ func plain(p *process) string {
 	return "unknown status"
 }
 
-// lastWords quotes the end of stderr for a sentence.
-func (b *boot) lastWords() string {
+// lastWords quotes for a sentence what the process wrote to stderr since then: the
+// line in which the Go runtime says why it ends, or the last ones. What was written
+// before belongs to other invocations.
+func (b *boot) lastWords(since time.Time) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.lastErr) == 0 {
+	if b.crash.text != "" && !b.crash.at.Before(since) {
+		return ": " + b.crash.text
+	}
+	var words []string
+	for _, w := range b.words {
+		if !w.at.Before(since) {
+			words = append(words, w.text)
+		}
+	}
+	if len(words) == 0 {
 		return ", and wrote nothing to stderr"
 	}
-	return "; last on stderr: " + strings.Join(b.lastErr, " | ")
+	return "; last on stderr: " + strings.Join(words, " | ")
+}
+
+// crashed says whether the Go runtime ended the process.
+func (b *boot) crashed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.crash.text != ""
+}
+
+// isCrash knows the first line of what the Go runtime prints before it ends a process.
+func isCrash(text string) bool {
+	return strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ")
 }
 
 // line takes a line of output.
@@ -187,10 +226,12 @@ func (b *boot) line(stream, text string) {
 	const keep, width = 5, 300
 	b.mu.Lock()
 	if stream == "stderr" && strings.TrimSpace(text) != "" {
-		b.lastErr = append(b.lastErr, text[:min(len(text), width)])
-		if len(b.lastErr) > keep {
-			b.lastErr = b.lastErr[1:]
+		w := spoken{time.Now(), text[:min(len(text), width)]}
+		if isCrash(text) {
+			b.crash = w
 		}
+		b.words = append(b.words, w)
+		b.words = b.words[max(0, len(b.words)-keep):]
 	}
 	inv := b.owner(text)
 	b.mu.Unlock()
@@ -294,8 +335,42 @@ func (b *boot) leave(p *poll) {
 	}
 }
 
+// comeBack is how long a runtime that reported a failure may take until it asks for
+// the next event. Those of Go do at once, or have ended the process.
+const comeBack = time.Second
+
+// doubt holds events back until all of the process's runtimes (one for each place of
+// AWS_LAMBDA_MAX_CONCURRENCY) are seen again, or the process ends: after a panic,
+// aws-lambda-go reports the failure and then exits, and what another of its runtimes
+// takes in between is lost. Needs b.mu.
+func (b *boot) doubt() {
+	b.suspect = true
+	time.AfterFunc(comeBack, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.suspect = false
+		b.match()
+	})
+}
+
+// seen counts the runtimes that wait or are at work, without those whose failure was
+// the last that was heard of them. Needs b.mu.
+func (b *boot) seen() int {
+	n := len(b.polls)
+	for _, inv := range b.active {
+		if inv.state != invError {
+			n++
+		}
+	}
+	return n
+}
+
 // match hands pending events to waiting runtimes. Needs b.mu.
 func (b *boot) match() {
+	if b.suspect && b.seen() < b.fn.cfg.PerSandbox || b.state == rtGone {
+		return
+	}
+	b.suspect = false
 	for len(b.pending) > 0 && len(b.polls) > 0 {
 		inv, p := b.pending[0], b.polls[0]
 		b.pending, b.polls = b.pending[1:], b.polls[1:]
@@ -348,8 +423,9 @@ func (b *boot) remember(id string) {
 	}
 }
 
-// dispatch thaws the process and hands it the event.
-func (b *boot) dispatch(inv *invocation) {
+// dispatch thaws the process and hands it the event. It reports false when the
+// process has ended and another one may have the event.
+func (b *boot) dispatch(inv *invocation) bool {
 	b.thaw()
 	b.emit(Event{Type: InvokeStart, RequestID: inv.id, Cold: inv.cold})
 	b.platform(inv, "START RequestId: "+inv.id+" Version: "+latest)
@@ -363,16 +439,20 @@ func (b *boot) dispatch(inv *invocation) {
 		b.match()
 	}
 	b.mu.Unlock()
+	if gone && inv.retry(b.fn.cfg.PerSandbox) {
+		return false
+	}
 	if gone {
 		b.finish(inv, nil, b.exitFailure(inv))
 	}
+	return true
 }
 
 // response is an answer with everything in it that is known before its end.
 func (b *boot) response(inv *invocation) *Response {
 	return &Response{
 		RequestID: inv.id, ExecutedVersion: latest, SandboxID: b.sandbox, TraceID: inv.req.TraceID,
-		Cold: inv.cold, InitDuration: inv.initIn,
+		Cold: inv.cold, InitDuration: inv.initIn, Waited: inv.waited,
 	}
 }
 
@@ -449,7 +529,7 @@ func (b *boot) terminate(why string, abort <-chan struct{}) {
 	b.mu.Unlock()
 	if budget := b.fn.cfg.ShutdownBudget; polite && budget > 0 {
 		b.thaw()
-		b.proc.signal(terminate)
+		_ = b.proc.signal(terminate)
 		t := time.NewTimer(budget)
 		defer t.Stop()
 		select {

@@ -59,6 +59,10 @@ type Config struct {
 	// Dir is the process's working directory, LAMBDA_TASK_ROOT on Lambda.
 	// Default: this process's own.
 	Dir string
+	// TempDir is where each sandbox gets a directory of its own, which its processes
+	// find in TMPDIR as on Lambda in /tmp, and which goes with the sandbox. Default:
+	// none, and the system's own is used by all.
+	TempDir string
 	// Env are further variables in the form NAME=value. They are added to
 	// Lambda's own and win over these, except those that the protocol needs.
 	// Nothing is inherited from this process. Check what a user declared with
@@ -140,7 +144,11 @@ func ValidateEnv(env []string) error {
 		total += len(name) + len(value)
 		switch {
 		case !ok:
-			errs = append(errs, fmt.Errorf("runtimeapi: a variable has no \"=\"; write NAME=value"))
+			what := "a variable"
+			if validName(kv) && len(kv) <= 32 && strings.ToUpper(kv) == kv {
+				what = "variable " + kv
+			}
+			errs = append(errs, fmt.Errorf("runtimeapi: %s has no \"=\"; write NAME=value", what))
 		case !validName(name):
 			errs = append(errs, fmt.Errorf("runtimeapi: variable %q: a name starts with a letter, has at least 2 characters, and only letters, digits and underscores", name))
 		case slices.Contains(reserved, name):
@@ -234,7 +242,7 @@ func (c Config) withDefaults() Config {
 
 // environ is the whole environment of a process. Later entries win.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func (c Config) environ(api, stream, initType string) []string {
+func (c Config) environ(api, stream, initType, temp string) []string {
 	dir := c.Dir
 	if dir == "" {
 		dir, _ = os.Getwd()
@@ -258,6 +266,9 @@ func (c Config) environ(api, stream, initType string) []string {
 	}
 	if runtime.GOOS == "windows" { // sockets need it there
 		env = append(env, "SYSTEMROOT="+os.Getenv("SYSTEMROOT"))
+	}
+	if temp != "" {
+		env = append(env, "TMPDIR="+temp)
 	}
 	env = append(env, c.Env...)
 	env = append(env,

@@ -187,7 +187,7 @@ func (b *boot) extensionError(w http.ResponseWriter, r *http.Request, typ string
 	b.mu.Lock()
 	b.exitFatal = f
 	b.mu.Unlock()
-	b.proc.signal(killGroup) // the environment ends with its extension
+	_ = b.proc.signal(killGroup) // the environment ends with its extension
 }
 
 func validUUID(s string) bool {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -94,7 +95,7 @@ func (f *Function) Invoke(ctx context.Context, req Request) (*Response, error) {
 	if err := f.check(&req); err != nil {
 		return nil, err
 	}
-	s, err := f.acquire(ctx)
+	s, waited, err := f.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +103,7 @@ func (f *Function) Invoke(ctx context.Context, req Request) (*Response, error) {
 	f.stats.Invocations++
 	f.mu.Unlock()
 	inv := newInvocation(req)
+	inv.waited = waited
 	f.wg.Go(func() {
 		defer f.release(s)
 		f.run(s, inv)
@@ -150,30 +152,31 @@ func (f *Function) check(r *Request) error {
 }
 
 // acquire reserves a place in a sandbox: an idle one, a new one, or, in turn,
-// the next that gets free.
-func (f *Function) acquire(ctx context.Context) (*sandbox, error) {
+// the next that gets free. It reports how long that took.
+func (f *Function) acquire(ctx context.Context) (*sandbox, time.Duration, error) {
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
-		return nil, &InvokeError{f.cfg.FunctionName, ErrClosed, "invoked after Shutdown"}
+		return nil, 0, &InvokeError{f.cfg.FunctionName, ErrClosed, "invoked after Shutdown"}
 	}
 	if s := f.free(); s != nil {
 		f.inFlight++
 		f.mu.Unlock()
-		return s, nil
+		return s, 0, nil
 	}
 	if f.cfg.Overflow == Refuse {
 		f.stats.Throttles++
 		f.mu.Unlock()
-		return nil, &InvokeError{f.cfg.FunctionName, ErrThrottled, fmt.Sprintf("its %d sandboxes have %d invocations each; raise Config.Concurrency, or let them queue", f.cfg.Concurrency, f.cfg.PerSandbox)}
+		return nil, 0, &InvokeError{f.cfg.FunctionName, ErrThrottled, fmt.Sprintf("its %d sandboxes have %d invocations each; raise Config.Concurrency, or let them queue", f.cfg.Concurrency, f.cfg.PerSandbox)}
 	}
 	w := &waiter{slot: make(chan *sandbox, 1)}
 	f.queue = append(f.queue, w)
 	f.inFlight++
 	f.mu.Unlock()
+	begin := time.Now()
 	select {
 	case s := <-w.slot:
-		return s, nil
+		return s, time.Since(begin), nil
 	case <-ctx.Done():
 	case <-f.abort:
 	}
@@ -186,10 +189,11 @@ func (f *Function) acquire(ctx context.Context) (*sandbox, error) {
 	default:
 		f.ended()
 	}
+	waited := time.Since(begin)
 	if err := context.Cause(ctx); err != nil {
-		return nil, err
+		return nil, waited, fmt.Errorf("%w; it waited %v for a sandbox, because all %d were busy", err, waited.Round(time.Millisecond), f.cfg.Concurrency)
 	}
-	return nil, &InvokeError{f.cfg.FunctionName, ErrClosed, "shut down while the invocation was queued"}
+	return nil, waited, &InvokeError{f.cfg.FunctionName, ErrClosed, "shut down while the invocation was queued"}
 }
 
 // free finds or makes a place. Needs f.mu.
@@ -248,21 +252,41 @@ func (f *Function) ended() {
 
 // run takes one invocation through its sandbox, to the freeze.
 func (f *Function) run(s *sandbox, inv *invocation) {
+	for !f.attempt(s, inv) {
+		continue // with a new process
+	}
+}
+
+// attempt is run with one process. It reports false when that ended before it took
+// the event.
+func (f *Function) attempt(s *sandbox, inv *invocation) bool {
 	b, bad := s.ensure(inv, "init")
 	if bad != nil {
 		inv.begin(f.cfg.Timeout)
 		b.finish(inv, nil, bad)
 		b.emit(Event{Type: InvokeDone, RequestID: inv.id, ErrorType: bad.typ, Error: bad.sentence()})
-		return
+		return true
+	}
+	if f.cfg.PerSandbox == 1 {
+		b.proc.drain() // what it wrote until now is not this invocation's
 	}
 	inv.begin(f.cfg.Timeout)
 	started, deadline := inv.times()
-	b.dispatch(inv)
+	if !b.dispatch(inv) {
+		return false
+	}
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
 	select {
 	case <-inv.settled:
+	case <-inv.again:
+		return false
 	case <-b.gone:
+		select {
+		case <-inv.again:
+			return false
+		default:
+		}
 	case <-f.abort:
 		b.finish(inv, nil, platformFailure(inv.id, errSandbox, "the function was shut down"))
 		b.kill()
@@ -278,6 +302,7 @@ func (f *Function) run(s *sandbox, inv *invocation) {
 	if f.cfg.Freeze == FreezeAlways && f.cfg.PerSandbox == 1 {
 		f.warn(b.freeze())
 	}
+	return true
 }
 
 // outlive waits for code that goes on after its invocation timed out, as it does
@@ -292,7 +317,7 @@ func (f *Function) outlive(b *boot, inv *invocation) {
 }
 
 func (f *Function) warn(err error) {
-	if err != nil && !errors.Is(err, ErrFreezeUnavailable) {
+	if err != nil && runtime.GOOS != "windows" {
 		f.cfg.Logger.Error("freezing a sandbox", "err", err)
 	}
 }
@@ -301,7 +326,7 @@ func (f *Function) warn(err error) {
 // none that has it behind it, and freezes it afterwards. It returns why Init
 // failed; the next invocation then tries again.
 func (f *Function) Warm(ctx context.Context) error {
-	s, err := f.acquire(ctx)
+	s, _, err := f.acquire(ctx)
 	if errors.Is(err, ErrThrottled) {
 		return nil // every sandbox is in use, and so was started
 	}

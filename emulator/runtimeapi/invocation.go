@@ -67,6 +67,8 @@ type Response struct {
 	// its Init took, and 0 when an earlier invocation, or [Function.Warm], had it.
 	Cold         bool
 	InitDuration time.Duration
+	// Waited is how long the invocation was queued for a sandbox ([Queue]).
+	Waited time.Duration
 	// Duration is from the event's delivery to the response's end. Known at the end.
 	Duration time.Duration
 	// LogTail is the last 4 KB of the invocation's log. Known at the end.
@@ -91,12 +93,15 @@ type invocation struct {
 	id     string
 	cold   bool
 	initIn time.Duration
+	waited time.Duration
 
 	// Guarded by boot.mu.
 	state    invocationState
 	fatal    *failure // what it failed with, when nothing better is heard
 	settled  chan struct{}
 	isSettle bool
+	retried  bool
+	again    chan struct{} // one value: the process ended before it took the event
 
 	answered chan *Response // one value
 
@@ -115,8 +120,17 @@ type invocation struct {
 func newInvocation(req Request) *invocation {
 	return &invocation{
 		req: req, id: req.RequestID, state: invRunning,
-		settled: make(chan struct{}), answered: make(chan *Response, 1),
+		settled: make(chan struct{}), answered: make(chan *Response, 1), again: make(chan struct{}, 1),
 	}
+}
+
+// retry says whether another process may have the event, when the one that had
+// other invocations ended before it took this: once, so that a function whose every
+// process ends at once does not start for ever.
+func (i *invocation) retry(perSandbox int) bool {
+	first := perSandbox > 1 && !i.retried
+	i.retried = i.retried || first
+	return first
 }
 
 // begin starts the clock, once: at the delivery, or before an Init that runs

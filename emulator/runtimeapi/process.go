@@ -16,7 +16,9 @@ type process struct {
 	out, err *lineReader
 	done     chan struct{} // closed when it is reaped and its output is read
 
-	mu       sync.Mutex // held while a signal is sent and confirmed
+	freezing sync.Mutex // held while a stop or its end is sent and confirmed
+
+	mu       sync.Mutex // held while a signal is sent
 	reaped   bool       // no more signals: the id may belong to somebody else
 	frozen   bool
 	frozenAt time.Time
@@ -112,46 +114,62 @@ func (p *process) drain() {
 
 // kill ends the group, also a frozen one, and returns when it is gone.
 func (p *process) kill() {
-	p.signal(killGroup)
+	_ = p.signal(killGroup) // it fails when the process ends by itself
 	<-p.done
 }
 
-func (p *process) signal(send func(pid int) error) {
+// signal sends unless the process is gone. It never waits for a freeze.
+func (p *process) signal(send func(pid int) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.reaped {
-		_ = send(p.pid)
+	if p.reaped {
+		return nil
 	}
+	return send(p.pid)
 }
 
 // freeze stops the group and returns when the kernel has stopped it. It reports
 // whether this call did it.
 func (p *process) freeze() (bool, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.reaped || p.frozen {
+	p.freezing.Lock()
+	defer p.freezing.Unlock()
+	if p.gone() || p.isFrozen() {
 		return false, nil
 	}
-	if err := stopGroup(p.pid); err != nil {
+	if err := p.stop(); err != nil {
 		return false, err
 	}
-	p.frozen, p.frozenAt = true, time.Now()
+	p.setFrozen(true)
 	return true, nil
 }
 
 // thaw continues the group. It reports whether this call did it, and how long
 // the group was frozen.
 func (p *process) thaw() (bool, time.Duration, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.reaped || !p.frozen {
+	p.freezing.Lock()
+	defer p.freezing.Unlock()
+	if !p.isFrozen() {
 		return false, 0, nil
 	}
-	if err := continueGroup(p.pid); err != nil {
+	if err := p.resume(); err != nil {
 		return false, 0, err
 	}
-	p.frozen = false
+	p.setFrozen(false)
 	return true, time.Since(p.frozenAt), nil
+}
+
+func (p *process) gone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reaped
+}
+
+func (p *process) setFrozen(frozen bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.frozen = frozen; frozen {
+		p.frozenAt = time.Now()
+	}
 }
 
 func (p *process) isFrozen() bool {

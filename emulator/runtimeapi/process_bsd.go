@@ -13,17 +13,17 @@ func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: t
 // reaping.
 func awaitExit(int) bool { return false }
 
-// stopGroup does not wait until the kernel has stopped every thread: best effort.
-func stopGroup(pid int) error {
-	if err := syscall.Kill(-pid, syscall.SIGSTOP); err != nil {
-		return fmt.Errorf("runtimeapi: freezing process %d: %w", pid, err)
+// stop does not wait until the kernel has stopped every thread: best effort.
+func (p *process) stop() error {
+	if err := p.signal(stopGroup); err != nil {
+		return fmt.Errorf("runtimeapi: freezing process %d: %w", p.pid, err)
 	}
 	return nil
 }
 
-func continueGroup(pid int) error {
-	if err := syscall.Kill(-pid, syscall.SIGCONT); err != nil {
-		return fmt.Errorf("runtimeapi: thawing process %d: %w", pid, err)
+func (p *process) resume() error {
+	if err := p.signal(continueGroup); err != nil {
+		return fmt.Errorf("runtimeapi: thawing process %d: %w", p.pid, err)
 	}
 	return nil
 }

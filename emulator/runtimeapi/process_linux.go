@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -18,46 +19,71 @@ func sysProcAttr() *syscall.SysProcAttr {
 // Constants of waitid(2).
 const (
 	pPID       = 1
+	wNoHang    = 1
 	wStopped   = 2
 	wExited    = 4
 	wContinued = 8
 	wNoWait    = 0x01000000
 )
 
-// waitid waits for a change of the child's state, and leaves it to be reaped.
-func waitid(pid, options int) error {
+// waitid waits for a change of the child's state, and leaves it to be reaped. It
+// reports whether there was one, which can be false only with wNoHang.
+func waitid(pid, options int) (bool, error) {
 	var siginfo [128]byte
 	for {
 		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, pPID, uintptr(pid),
 			uintptr(unsafe.Pointer(&siginfo)), uintptr(options|wNoWait), 0, 0)
 		switch errno {
 		case 0:
-			return nil
+			return siginfo != [128]byte{}, nil // si_signo is SIGCHLD, or everything 0
 		case syscall.EINTR:
 		default:
-			return errno
+			return false, errno
 		}
 	}
 }
 
 // awaitExit returns when the child has ended, and leaves it to be reaped. It
 // reports whether it could.
-func awaitExit(pid int) bool { return waitid(pid, wExited) == nil }
-
-// stopGroup returns when every thread of the child has stopped: the kernel
-// reports a stop only then.
-func stopGroup(pid int) error {
-	if err := syscall.Kill(-pid, syscall.SIGSTOP); err != nil {
-		return fmt.Errorf("runtimeapi: freezing process %d: %w", pid, err)
-	}
-	return waitid(pid, wStopped|wExited)
+func awaitExit(pid int) bool {
+	_, err := waitid(pid, wExited)
+	return err == nil
 }
 
-func continueGroup(pid int) error {
-	if err := syscall.Kill(-pid, syscall.SIGCONT); err != nil {
-		return fmt.Errorf("runtimeapi: thawing process %d: %w", pid, err)
+const (
+	// againAfter is how long a stop is waited for until it is sent again: a stranger's
+	// SIGCONT (a debugger's, a shell's) takes back one that is on its way.
+	againAfter = 50 * time.Millisecond
+	// giveUpAfter is how long it is tried.
+	giveUpAfter = time.Second
+)
+
+// stop returns when every thread of the child has stopped: the kernel reports a
+// stop only then.
+func (p *process) stop() error { return p.confirm(stopGroup, wStopped|wExited, "freezing") }
+
+func (p *process) resume() error { return p.confirm(continueGroup, wContinued|wExited, "thawing") }
+
+// confirm sends a signal until the kernel reports its effect. It never blocks in the
+// kernel, for the effect may never come, and holds no lock that kill needs.
+func (p *process) confirm(send func(pid int) error, effect int, what string) error {
+	for begin := time.Now(); time.Since(begin) < giveUpAfter; {
+		if err := p.signal(send); err != nil {
+			return fmt.Errorf("runtimeapi: %s process %d: %w", what, p.pid, err)
+		}
+		pause := 20 * time.Microsecond
+		for sent := time.Now(); time.Since(sent) < againAfter; pause = min(2*pause, time.Millisecond) {
+			done, err := waitid(p.pid, effect|wNoHang)
+			if done || p.gone() {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("runtimeapi: %s process %d: %w", what, p.pid, err)
+			}
+			time.Sleep(pause)
+		}
 	}
-	return waitid(pid, wContinued|wExited)
+	return fmt.Errorf("%w: %s process %d: no effect after %v", ErrFreezeUnavailable, what, p.pid, giveUpAfter)
 }
 
 // peakMB is the most memory that the process has had, in MB, or 0.

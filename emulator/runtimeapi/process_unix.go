@@ -9,6 +9,10 @@ import (
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 
+func stopGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGSTOP) }
+
+func continueGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGCONT) }
+
 func terminate(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }
 
 // readNow reads what is in the pipe, and does not wait for more: n <= 0 is

@@ -24,9 +24,9 @@ func awaitExit(int) bool { return false }
 // terminate kills: Windows has no SIGTERM.
 func terminate(pid int) error { return killGroup(pid) }
 
-func stopGroup(int) error { return ErrFreezeUnavailable }
+func (*process) stop() error { return ErrFreezeUnavailable }
 
-func continueGroup(int) error { return ErrFreezeUnavailable }
+func (*process) resume() error { return ErrFreezeUnavailable }
 
 func readNow(*os.File, []byte) (int, error) { return 0, io.EOF }
 

@@ -377,6 +377,7 @@ func TestDeclaredVariablesFollowLambdasRules(t *testing.T) {
 		"underscore first":    {[]string{"_AB=1"}, "starts with a letter"},
 		"reserved":            {[]string{"AWS_REGION=eu-west-1"}, "reserved by Lambda"},
 		"no value":            {[]string{"hunter2"}, "no \"=\""},
+		"no value, named":     {[]string{"FOO"}, "variable FOO has no"},
 		"more than 4 KB":      {[]string{"BIG=" + strings.Repeat("x", 4<<10)}, "Lambda allows 4096"},
 		"exactly 4 KB passes": {[]string{"BIG=" + strings.Repeat("x", 4<<10-3)}, ""},
 	} {

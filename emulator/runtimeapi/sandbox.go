@@ -2,6 +2,8 @@ package runtimeapi
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -99,7 +101,11 @@ func (s *sandbox) initialise(b *boot, phase string, limit time.Duration, request
 	if s.fn.cfg.PerSandbox > 1 {
 		initType = "lambda-managed-instances"
 	}
-	env := s.fn.cfg.environ(api, time.Now().UTC().Format("2006/01/02")+"/["+latest+"]"+s.id, initType)
+	temp, err := s.temp()
+	if err != nil {
+		return platformFailure(requestID, errSandbox, err.Error())
+	}
+	env := s.fn.cfg.environ(api, time.Now().UTC().Format("2006/01/02")+"/["+latest+"]"+s.id, initType, temp)
 	if err := b.start(s.command, env); err != nil {
 		s.fn.forget(b)
 		f := startFailure(err, s.fn.cfg.Dir)
@@ -132,7 +138,7 @@ func (s *sandbox) initialise(b *boot, phase string, limit time.Duration, request
 		b.kill()
 		f := platformFailure(requestID, errTimeout, fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds()))
 		f.explain = fmt.Sprintf("function %q did not ask for its first event within %v: its Init takes too long, or main never reaches lambda.Start%s",
-			name, limit.Round(time.Millisecond), b.lastWords())
+			name, limit.Round(time.Millisecond), b.lastWords(time.Time{}))
 		return f
 	}
 }
@@ -147,9 +153,23 @@ func (s *sandbox) exitedInInit(b *boot, requestID string) *failure {
 		return b.exitFatal
 	}
 	f := platformFailure(requestID, errExit, b.proc.exitReason())
-	f.explain = fmt.Sprintf("function %q ended during Init (%s), before it asked for its first event%s; main has to reach lambda.Start",
-		s.fn.cfg.FunctionName, plain(b.proc), b.lastWords())
+	f.explain = fmt.Sprintf("function %q ended during Init (%s), before it asked for its first event%s", s.fn.cfg.FunctionName, plain(b.proc), b.lastWords(time.Time{}))
+	if !b.crashed() { // a crash is not cured by this
+		f.explain += "; main has to reach lambda.Start"
+	}
 	return f
+}
+
+// temp makes the sandbox's own directory, once.
+func (s *sandbox) temp() (string, error) {
+	if s.fn.cfg.TempDir == "" {
+		return "", nil
+	}
+	dir := filepath.Join(s.fn.cfg.TempDir, s.id)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("runtimeapi: the sandbox's temporary directory: %w", err)
+	}
+	return dir, nil
 }
 
 // end shuts the sandbox down for good.
@@ -158,13 +178,15 @@ func (s *sandbox) end(why string, abort <-chan struct{}) {
 	s.over = true
 	b := s.current
 	s.mu.Unlock()
-	if b == nil {
-		return
+	if b != nil {
+		if b.alive() {
+			b.terminate(why, abort)
+		}
+		<-b.gone
 	}
-	if b.alive() {
-		b.terminate(why, abort)
+	if s.fn.cfg.TempDir != "" {
+		_ = os.RemoveAll(filepath.Join(s.fn.cfg.TempDir, s.id)) // what stays is below the caller's directory
 	}
-	<-b.gone
 }
 
 func (f *Function) coldStart() {

@@ -226,8 +226,12 @@ func errReplica() error {
 	return fail("InvalidRequestException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.")
 }
 
+// maxName is the longest name of a secret:
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+const maxName = 512
+
 func checkName(name string) error {
-	if !namePattern.MatchString(name) {
+	if len(name) > maxName || !namePattern.MatchString(name) {
 		return fail("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	}
 	return nil

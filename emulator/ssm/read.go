@@ -75,10 +75,10 @@ func (r *request) split(full string) (name, selector string, err error) {
 		return "", "", fail("ParameterNotFound", "Parameter %s not found.", full)
 	}
 	name, selector, found := strings.Cut(name, ":")
-	if found && selector == "" {
-		return "", "", fail("ValidationException", "Invalid parameter name or selector: %s.", full)
+	if found && (selector == "" || strings.Contains(selector, ":")) {
+		return "", "", fail("ValidationException", "Invalid parameter name. Please use correct syntax for referencing a version/label  <name>:<version/label>")
 	}
-	return name, selector, nil
+	return name, selector, checkRead(name)
 }
 
 func (p *parameter) selected(selector string) (*version, error) {
@@ -193,28 +193,47 @@ type getManyOutput struct {
 	InvalidParameters []string
 }
 
+// checkRead applies those naming rules that hold for every request that names a
+// parameter. A reference has the name of a secret.
+func checkRead(name string) error {
+	if strings.HasPrefix(name, referencePrefix) {
+		return nil
+	}
+	return checkForm(name)
+}
+
 // getParameters reports names that cannot be found beside the others; any other
 // error fails the whole batch.
 func (s *Service) getParameters(r *request, in *getManyInput) (any, error) {
 	out := getManyOutput{Parameters: []*parameterOut{}, InvalidParameters: []string{}}
-	seen := map[string]bool{}
-	for _, name := range in.Names {
-		if seen[name] {
-			continue
+	for i, name := range in.Names {
+		if slices.Contains(in.Names[:i], name) {
+			// AWS refuses it; the words are ours.
+			return nil, fail("ValidationException", "The list of names contains %s twice.", name)
 		}
-		seen[name] = true
+		if _, _, err := r.split(name); err != nil && codeOf(err) != "ParameterNotFound" {
+			return nil, err // before anything is read
+		}
+	}
+	for _, name := range in.Names {
 		p, err := s.read(r, name, in.WithDecryption)
 		if err == nil {
 			out.Parameters = append(out.Parameters, p)
 			continue
 		}
-		e, ok := errors.AsType[*service.Error](err)
-		if !ok || e.Code != "ParameterNotFound" && e.Code != "ParameterVersionNotFound" {
+		if code := codeOf(err); code != "ParameterNotFound" && code != "ParameterVersionNotFound" {
 			return nil, err
 		}
 		out.InvalidParameters = append(out.InvalidParameters, name)
 	}
 	return out, nil
+}
+
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*service.Error](err); ok {
+		return e.Code
+	}
+	return ""
 }
 
 type byPathInput struct {
@@ -286,7 +305,7 @@ type historyEntry struct {
 }
 
 func (s *Service) getParameterHistory(r *request, in *historyInput) (any, error) {
-	p, err := s.find(r, in.Name)
+	p, err := s.named(r, in.Name)
 	if err != nil {
 		return nil, err
 	}

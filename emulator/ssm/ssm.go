@@ -332,6 +332,16 @@ func (r *request) bare(name string) (string, bool) {
 	return "/" + rest, ok && rest != ""
 }
 
+// named is find for a request: a name that AWS refuses is refused.
+func (s *Service) named(r *request, name string) (*parameter, error) {
+	if bare, ok := r.bare(name); ok {
+		if err := checkRead(bare); err != nil {
+			return nil, err
+		}
+	}
+	return s.find(r, name)
+}
+
 func (s *Service) find(r *request, name string) (*parameter, error) {
 	if bare, ok := r.bare(name); ok {
 		if p := s.places[r.place][storeKey(bare)]; p != nil {

@@ -159,13 +159,55 @@ func TestSelectorsAndARNsNameOneVersion(t *testing.T) {
 		arn + ":2":  "/a:2 two 2",
 		"/a:9":      "ParameterVersionNotFound: Systems Manager could not find version 9 of /a. Verify the version and try again.",
 		"/a:dead":   "ParameterVersionNotFound: Systems Manager could not find label dead of /a. Verify the label and try again.",
-		"/a:":       "ValidationException: Invalid parameter name or selector: /a:.",
+		"/a:":       "ValidationException: Invalid parameter name. Please use correct syntax for referencing a version/label  <name>:<version/label>",
+		"/a:1:live": "ValidationException: Invalid parameter name. Please use correct syntax for referencing a version/label  <name>:<version/label>",
 		"arn:aws:x": "ParameterNotFound: Parameter arn:aws:x not found.",
 	} {
 		if got := st.read(name); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
+}
+
+// A name that AWS refuses is refused in a read as well, and takes the whole batch
+// with it; one that only does not exist does not.
+func TestNamesThatAWSRefusesAreRefusedInReads(t *testing.T) {
+	st := newStage(t, ssm.Config{})
+	st.put("/good", "1")
+	const form = "ValidationException: Parameter name: can't be prefixed with"
+	for name, want := range map[string]string{
+		"/has space/x":                        form,
+		"/ünï":                                form,
+		"//x":                                 form,
+		"/a//b":                               form,
+		"/a/":                                 form,
+		"/":                                   form,
+		"/a,b":                                form,
+		"{test}-test":                         form,
+		"a/b":                                 "ValidationException: Parameter name must be a fully qualified name.",
+		"/" + strings.Repeat("x", 1011):       "ValidationException: Parameter name: can't be longer than 1011 characters.",
+		strings.Repeat("x", 2049):             "ValidationException: 1 validation error detected",
+		"/none":                               "ParameterNotFound",
+		"/" + strings.Repeat("x", 1010):       "ParameterNotFound",
+		"/aws/service/none":                   "ParameterNotFound",
+		"/aws/reference/secretsmanager/a+b@c": "ValidationException: WithDecryption",
+	} {
+		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
+			st.t = t
+			st.refused(want, "GetParameter", `{"Name":%q}`, name)
+			if strings.HasPrefix(want, "ValidationException") {
+				st.refused(want, "GetParameters", `{"Names":["/good",%q]}`, name)
+			} else if m := st.ok("GetParameters", `{"Names":["/good",%q]}`, name); len(m["Parameters"].([]any)) != 1 || len(m["InvalidParameters"].([]any)) != 1 {
+				t.Errorf("GetParameters of /good and %s: %v; want one in each list", name, m)
+			}
+			if !strings.HasPrefix(name, "/aws/reference/") {
+				st.refused(want, "GetParameterHistory", `{"Name":%q}`, name)
+				st.refused(want, "DeleteParameter", `{"Name":%q}`, name)
+			}
+		})
+	}
+	st.t = t
+	st.refused("ValidationException", "GetParameters", `{"Names":["/good","/none","/good"]}`)
 }
 
 func TestSecureStringsAreCiphertextWithoutDecryption(t *testing.T) {
@@ -206,7 +248,7 @@ func TestABatchReportsWhatItDidNotFind(t *testing.T) {
 	st := newStage(t, ssm.Config{})
 	st.put("/a", "1")
 	st.put("/b", "2")
-	m := st.ok("GetParameters", `{"Names":["/b","/x","/a:9","/a","/a","arn:aws:ssm:us-east-1:123456789012:parameter/b:1"]}`)
+	m := st.ok("GetParameters", `{"Names":["/b","/x","/a:9","/a","arn:aws:ssm:us-east-1:123456789012:parameter/b:1"]}`)
 	if got := names(m, "Parameters") + " | " + names(m, "InvalidParameters"); got != "/b /a /b | /x /a:9" {
 		t.Errorf("got %s", got)
 	}

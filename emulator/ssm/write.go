@@ -247,17 +247,34 @@ func checkName(name string) error {
 		return fail("AccessDeniedException", "No access to reserved parameter name: %s.", name)
 	case strings.HasPrefix(first, "aws") && !isPath, strings.HasPrefix(first, "ssm") && !isPath:
 		return fail("ValidationException", "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).")
-	case strings.HasPrefix(first, "aws"), strings.HasPrefix(first, "ssm"), !nameCharacters.MatchString(name),
-		strings.Contains(name, "//"), strings.HasSuffix(name, "/"):
-		return fail("ValidationException", "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
-	case isPath && !strings.HasPrefix(name, "/"):
-		return fail("ValidationException", "Parameter name must be a fully qualified name.")
-	case len(name) > maxNameLength:
-		return fail("ValidationException", "Parameter name: can't be longer than %d characters.", maxNameLength)
-	case strings.Count(storeKey(name), "/")+1 > maxLevels:
+	case strings.HasPrefix(first, "aws"), strings.HasPrefix(first, "ssm"):
+		return errForm()
+	}
+	if err := checkForm(name); err != nil {
+		return err
+	}
+	if strings.Count(storeKey(name), "/")+1 > maxLevels {
 		return fail("HierarchyLevelLimitExceededException", "A hierarchy can have a maximum of %d levels.", maxLevels)
 	}
 	return nil
+}
+
+// checkForm applies the rules that hold for every name, also one that is read:
+// localstack/localstack#7712 shows AWS's answer to GetParameter.
+func checkForm(name string) error {
+	switch {
+	case !nameCharacters.MatchString(name), strings.Contains(name, "//"), strings.HasSuffix(name, "/"):
+		return errForm()
+	case strings.Contains(storeKey(name), "/") && !strings.HasPrefix(name, "/"):
+		return fail("ValidationException", "Parameter name must be a fully qualified name.")
+	case len(name) > maxNameLength:
+		return fail("ValidationException", "Parameter name: can't be longer than %d characters.", maxNameLength)
+	}
+	return nil
+}
+
+func errForm() error {
+	return fail("ValidationException", "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
 }
 
 type deleteInput struct {
@@ -265,7 +282,7 @@ type deleteInput struct {
 }
 
 func (s *Service) deleteParameter(r *request, in *deleteInput) (any, error) {
-	p, err := s.find(r, in.Name)
+	p, err := s.named(r, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +324,7 @@ type labelOutput struct {
 
 // labelVersion moves labels: one label belongs to one version.
 func (s *Service) labelVersion(r *request, in *labelInput) (any, error) {
-	old, err := s.find(r, in.Name)
+	old, err := s.named(r, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +370,7 @@ type unlabelInput struct {
 type unlabelOutput struct{ RemovedLabels, InvalidLabels []string }
 
 func (s *Service) unlabelVersion(r *request, in *unlabelInput) (any, error) {
-	old, err := s.find(r, in.Name)
+	old, err := s.named(r, in.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,32 +69,54 @@ func (m *deserialize) HandleDeserialize(ctx context.Context, in middleware.Deser
 	}
 	defer func() { smithyhttp.CloseResponseBody(ctx, resp, false, err) }()
 
+	success := resp.StatusCode >= 200 && resp.StatusCode <= 299
 	body, err := readBody(resp.Body, resp.ContentLength)
-	if err != nil {
-		return out, md, &smithy.DeserializationError{Err: fmt.Errorf("read the response: %w", err)}
+	if success && m.out == nil {
+		return out, md, nil // the status line has said it all: a message is not sent twice
 	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, errTooLong) {
+			err = &BrokenAnswerError{Err: err}
+		}
+		err = &smithy.DeserializationError{Err: fmt.Errorf("read the response: %w", err)}
+		return out, md, err
+	}
+	if !success {
 		err = apiError(resp.Header, body)
 		return out, md, err
 	}
 	defer clear(body) // it may hold a secret
 	out.Result = m.out
-	if m.out == nil || len(body) == 0 {
-		return out, md, nil
-	}
-	if jsonErr := json.Unmarshal(body, m.out); jsonErr != nil {
-		// Not %w and not %v: encoding/json quotes what it read.
+	if json.Unmarshal(body, m.out) != nil {
+		// Its own error quotes what it read.
 		err = &smithy.DeserializationError{Err: fmt.Errorf("the response of %d bytes is not the JSON that the operation answers with", len(body))}
 		return out, md, err
 	}
 	return out, md, nil
 }
 
+// A BrokenAnswerError says that the connection failed after the status line. The
+// SDK's retryers take it for the failed connection that it is, and ask again.
+// That is safe for the operations that have an answer here: all of them read.
+type BrokenAnswerError struct{ Err error }
+
+func (e *BrokenAnswerError) Error() string {
+	return fmt.Sprintf("the answer broke off before its end: %v", e.Err)
+}
+
+// Unwrap returns what the connection said.
+func (e *BrokenAnswerError) Unwrap() error { return e.Err }
+
+// ConnectionError is true: [retry.RetryableConnectionError] asks.
+func (e *BrokenAnswerError) ConnectionError() bool { return true }
+
+var errTooLong = errors.New("it is too long")
+
 // readBody reads into one buffer where the length is known, so that no copy of
 // a secret is left behind by growing.
 func readBody(r io.Reader, length int64) ([]byte, error) {
 	if length > maxResponse {
-		return nil, fmt.Errorf("it has %d bytes, more than %d", length, maxResponse)
+		return nil, fmt.Errorf("%w: %d bytes, more than %d", errTooLong, length, maxResponse)
 	}
 	if length >= 0 {
 		body := make([]byte, length)
@@ -102,7 +125,7 @@ func readBody(r io.Reader, length int64) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r, maxResponse+1))
 	if len(body) > maxResponse {
-		return nil, fmt.Errorf("it has more than %d bytes", maxResponse)
+		return nil, fmt.Errorf("%w: more than %d bytes", errTooLong, maxResponse)
 	}
 	return body, err
 }

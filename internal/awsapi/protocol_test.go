@@ -1,13 +1,17 @@
 package awsapi
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/aws/smithy-go"
+	"golang.org/x/net/http2"
 )
 
 func FuzzAnswer(f *testing.F) {
@@ -52,8 +56,64 @@ func TestAnswersAreBounded(t *testing.T) {
 		}
 	}
 	w := &wire{answers: []answer{{status: 200, body: strings.Repeat(" ", maxResponse+1)}}}
-	if err := New(secretsService, config(w)).Do(t.Context(), "GetSecretValue", getInput{}, nil); err == nil {
-		t.Error("an endless answer was taken")
+	if err := New(secretsService, config(w)).Do(t.Context(), "GetSecretValue", getInput{}, new(struct{})); err == nil || len(w.requests) != 1 {
+		t.Errorf("an endless answer: %v after %d requests; want an error after one", err, len(w.requests))
+	}
+}
+
+// brokenBody is a body that ends as a connection does.
+type brokenBody struct{ err error }
+
+func (b brokenBody) Read([]byte) (int, error) { return 0, b.err }
+func (brokenBody) Close() error               { return nil }
+
+func TestAnAnswerThatBreaksOffIsAskedForAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cause  error
+		length int64
+		status int
+		out    any
+		want   int // requests
+		err    bool
+	}{
+		"a body that is too short":                  {io.ErrUnexpectedEOF, 10, 200, &getInput{}, 2, false},
+		"no body at all":                            {io.EOF, 10, 200, &getInput{}, 2, false},
+		"a body of unknown length":                  {io.ErrUnexpectedEOF, -1, 200, &getInput{}, 2, false},
+		"a reset":                                   {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, 10, 200, &getInput{}, 2, false},
+		"RST_STREAM":                                {http2.StreamError{Code: http2.ErrCodeInternal}, 10, 200, &getInput{}, 2, false},
+		"GOAWAY":                                    {http2.GoAwayError{}, 10, 200, &getInput{}, 2, false},
+		"a refusal that broke off":                  {io.ErrUnexpectedEOF, 10, 400, &getInput{}, 2, false},
+		"a success whose body nobody needs":         {io.ErrUnexpectedEOF, 10, 200, nil, 1, false},
+		"a reader whose time is over is not helped": {context.Canceled, 10, 200, &getInput{}, 1, true},
+	} {
+		n := 0
+		ctx, cancel := context.WithCancel(t.Context())
+		cfg := config(&wire{})
+		cfg.HTTPClient = doer(func(r *http.Request) (*http.Response, error) {
+			resp := &http.Response{StatusCode: tt.status, Header: http.Header{}, Body: brokenBody{tt.cause}, ContentLength: tt.length, Request: r}
+			if n++; n > 1 {
+				resp.StatusCode, resp.Body, resp.ContentLength = 200, io.NopCloser(strings.NewReader("{}")), 2
+			}
+			if errors.Is(tt.cause, context.Canceled) {
+				cancel()
+			}
+			return resp, nil
+		})
+		err := New(secretsService, cfg).Do(ctx, "GetSecretValue", getInput{}, tt.out)
+		cancel()
+		if (err != nil) != tt.err || n != tt.want {
+			t.Errorf("%s: %v after %d requests; want %d", name, err, n, tt.want)
+		}
+	}
+}
+
+func TestASuccessThatIsNotTheOperationsAnswerIsAFailure(t *testing.T) {
+	for _, body := range []string{"", " ", "<html>", "[]", `{"SecretId":"a`, `{"SecretId":7}`, `"x"`} {
+		w := &wire{answers: []answer{{status: 200, body: body}}}
+		err := New(secretsService, config(w)).Do(t.Context(), "GetSecretValue", getInput{}, new(getInput))
+		if _, ok := errors.AsType[*smithy.DeserializationError](err); !ok || len(w.requests) != 1 {
+			t.Errorf("200 with %q: %v after %d requests; want a DeserializationError after one", body, err, len(w.requests))
+		}
 	}
 }
 

@@ -309,7 +309,7 @@ func TestOutage(t *testing.T) {
 func TestNothingOutlivesAnInvocation(t *testing.T) {
 	em := emulatortest.Start(t, emulatortest.Config{Seed: map[string]string{"a": "1", "b": "2"}})
 	cfg := protected(em)
-	store := params.New(params.Config{TTL: 20 * time.Millisecond, EarlyRefresh: 0.99, JoinBudget: 30 * time.Millisecond, NegativeTTL: -1})
+	store := params.New(params.Config{TTL: time.Millisecond, EarlyRefresh: 0.99, Patience: 30 * time.Millisecond, JoinBudget: 30 * time.Millisecond, NegativeTTL: -1})
 	src := secrets.From(cfg)
 	a := params.String(store, src.Secret("a"))
 	params.String(store, src.Secret("b"))

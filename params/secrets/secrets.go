@@ -16,6 +16,8 @@ package secrets
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,8 +50,10 @@ type Source struct {
 
 var (
 	_ params.Batcher        = (*Source)(nil)
+	_ params.SeparateQuota  = (*Source)(nil)
 	_ params.RotationReader = (*Source)(nil)
 	_ params.Permitter      = (*Source)(nil)
+	_ params.KeyValidator   = (*Source)(nil)
 )
 
 // From returns Secrets Manager as cfg reaches it: any aws.Config, such as
@@ -87,14 +91,34 @@ type getInput struct {
 }
 
 type secretValue struct {
-	ARN, Name    string
-	VersionId    string
-	CreatedDate  float64
-	SecretString jsontext.Text
-	SecretBinary []byte
+	ARN, Name     string
+	VersionId     string
+	VersionStages []string
+	CreatedDate   float64
+	SecretString  jsontext.Text
+	SecretBinary  []byte
 }
 
-// raw takes the bytes; a secret that was stored with neither part is empty.
+// answers reports whether v is what was asked for by id: that secret, in that
+// version and stage, with a value. Everything else is a stub's, a proxy's or
+// another secret's, and must not become the password.
+func (v *secretValue) answers(id string, k params.Key) bool {
+	stage := k.Stage
+	if stage == "" && k.Version == "" {
+		stage = Current
+	}
+	return named(id, v.ARN, v.Name) && (v.SecretString != nil || v.SecretBinary != nil) &&
+		(k.Version == "" || k.Version == v.VersionId) &&
+		(stage == "" || v.VersionStages == nil || slices.Contains(v.VersionStages, stage))
+}
+
+// wipe clears the value.
+func (v *secretValue) wipe() {
+	clear(v.SecretString)
+	clear(v.SecretBinary)
+}
+
+// raw takes the bytes.
 func (v *secretValue) raw() params.Raw {
 	b := []byte(v.SecretString)
 	if v.SecretString == nil {
@@ -114,17 +138,25 @@ func seconds(s float64) time.Time {
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 func (s *Source) Fetch(ctx context.Context, k params.Key) (params.Raw, error) {
 	var out secretValue
-	err := s.client.Do(ctx, "GetSecretValue", getInput{s.idFor(k.ID), k.Version, k.Stage}, &out)
-	if err != nil {
-		return params.Raw{}, fault.Error(s.place(k, "secretsmanager:GetSecretValue"), err)
+	id, place := s.idFor(k.ID), s.place(k, "secretsmanager:GetSecretValue")
+	if err := s.client.Do(ctx, "GetSecretValue", getInput{id, k.Version, k.Stage}, &out); err != nil {
+		return params.Raw{}, fault.Error(place, err)
+	}
+	if !out.answers(id, k) {
+		out.wipe()
+		return params.Raw{}, fault.NotAbout(place)
 	}
 	return out.raw(), nil
 }
 
-// Batch is up to 20 secrets, from three on: the quota of the batch action is a
-// hundredth of the single one's.
+// Batch is up to 20 secrets, from three on: the batch action has the smaller
+// quota.
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html
 func (s *Source) Batch() (limit, from int) { return 20, 3 }
+
+// SeparateQuota is true: GetSecretValue is allowed a hundred times as often.
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+func (s *Source) SeparateQuota() bool { return true }
 
 // Batchable reports whether k is the current version: a batch has no other.
 func (s *Source) Batchable(k params.Key) bool {
@@ -142,8 +174,12 @@ type batchOutput struct {
 	NextToken    string
 }
 
+// maxPages bounds the pages of a batch, against a service that never ends.
+const maxPages = 50
+
 // FetchBatch calls BatchGetSecretValue. Values come in any order, under the name
-// or the ARN, and in several pages when they are large.
+// or the ARN, and in several pages when they are large. A page that fails says
+// nothing about the keys of the pages before it.
 func (s *Source) FetchBatch(ctx context.Context, keys []params.Key) ([]params.Result, error) {
 	in := batchInput{}
 	for _, k := range keys {
@@ -151,20 +187,40 @@ func (s *Source) FetchBatch(ctx context.Context, keys []params.Key) ([]params.Re
 	}
 	results := make([]params.Result, len(keys))
 	for i, k := range keys {
-		results[i].Err = &params.Error{Kind: params.Unanswered, Service: s.source.Service, Name: k.ID}
+		results[i].Err = &params.Error{Kind: params.Unanswered, Service: s.source.Service, Name: k.ID, Text: fault.Foreign}
 	}
-	for {
+	for range maxPages {
 		var out batchOutput
 		if err := s.client.Do(ctx, "BatchGetSecretValue", in, &out); err != nil {
-			wipe(results)
-			return nil, fault.Error(fault.Place{Service: s.source.Service, Name: keys[0].ID,
-				Action: "secretsmanager:BatchGetSecretValue", Resource: "*"}, err)
+			err = fault.Error(fault.Place{Service: s.source.Service, Action: "secretsmanager:BatchGetSecretValue", Resource: "*"}, err)
+			if in.NextToken == "" {
+				return nil, err
+			}
+			s.breakOff(keys, results, err)
+			break
 		}
 		s.match(keys, in.SecretIdList, &out, results)
 		if out.NextToken == "" || out.NextToken == in.NextToken {
-			return results, nil
+			break
 		}
 		in.NextToken = out.NextToken
+	}
+	return results, nil
+}
+
+// breakOff gives those keys that no page has named the failure of the next page,
+// if that is one of the service and not of the request.
+func (s *Source) breakOff(keys []params.Key, results []params.Result, err error) {
+	if !errors.Is(err, params.ErrUnavailable) {
+		return
+	}
+	for i := range results {
+		if params.KindOf(results[i].Err) == params.Unanswered {
+			whole, _ := errors.AsType[*params.Error](err)
+			one := *whole
+			one.Name = keys[i].ID
+			results[i].Err = &one
+		}
 	}
 }
 
@@ -173,37 +229,31 @@ func (s *Source) FetchBatch(ctx context.Context, keys []params.Key) ([]params.Re
 func (s *Source) match(keys []params.Key, ids []string, out *batchOutput, results []params.Result) {
 	for i, id := range ids {
 		for j := range out.SecretValues {
-			if v := &out.SecretValues[j]; named(id, v) {
+			if v := &out.SecretValues[j]; v.answers(id, keys[i]) {
 				raw := v.raw()
 				raw.Bytes = append([]byte{}, raw.Bytes...)
+				clear(results[i].Raw.Bytes) // it comes twice
 				results[i] = params.Result{Raw: raw}
 			}
 		}
 		for _, e := range out.Errors {
-			if e.SecretId == id {
+			if results[i].Err != nil && e.ErrorCode != "" && named(id, e.SecretId, e.SecretId) {
 				results[i].Err = s.itemError(keys[i], e.ErrorCode, e.Message)
 			}
 		}
 	}
 	for j := range out.SecretValues {
-		clear(out.SecretValues[j].SecretString)
-		clear(out.SecretValues[j].SecretBinary)
+		out.SecretValues[j].wipe()
 	}
 }
 
-func wipe(results []params.Result) {
-	for _, r := range results {
-		clear(r.Raw.Bytes)
+// named reports whether id asks for the secret with that ARN and name: by name,
+// by ARN, or by an ARN without the six random characters.
+func named(id, arn, name string) bool {
+	if id == "" || id == name || id == arn {
+		return id != ""
 	}
-}
-
-// named reports whether id asks for v: by name, by ARN, or by an ARN without the
-// six random characters.
-func named(id string, v *secretValue) bool {
-	if id == v.Name || id == v.ARN {
-		return true
-	}
-	return len(v.ARN) == len(id)+7 && strings.HasPrefix(v.ARN, id+"-") && strings.HasPrefix(id, "arn:")
+	return len(arn) == len(id)+7 && strings.HasPrefix(arn, id+"-") && strings.HasPrefix(id, "arn:")
 }
 
 func (s *Source) itemError(k params.Key, code, message string) error {
@@ -211,6 +261,7 @@ func (s *Source) itemError(k params.Key, code, message string) error {
 }
 
 type describeOutput struct {
+	ARN, Name        string
 	RotationEnabled  bool
 	NextRotationDate float64
 	RotationRules    struct {
@@ -225,9 +276,12 @@ type describeOutput struct {
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 func (s *Source) Rotation(ctx context.Context, k params.Key) (params.Rotation, error) {
 	var out describeOutput
-	in := struct{ SecretId string }{s.idFor(k.ID)}
+	in, place := struct{ SecretId string }{s.idFor(k.ID)}, s.place(k, "secretsmanager:DescribeSecret")
 	if err := s.client.Do(ctx, "DescribeSecret", in, &out); err != nil {
-		return params.Rotation{}, fault.Error(s.place(k, "secretsmanager:DescribeSecret"), err)
+		return params.Rotation{}, fault.Error(place, err)
+	}
+	if !named(in.SecretId, out.ARN, out.Name) {
+		return params.Rotation{}, fault.NotAbout(place)
 	}
 	if !out.RotationEnabled || out.NextRotationDate == 0 {
 		return params.Rotation{}, nil
@@ -253,6 +307,16 @@ func (s *Source) idFor(id string) string {
 	}
 	parts[3] = s.client.Region()
 	return strings.Join(parts, ":")
+}
+
+// ValidateKey refuses the ARN of another region, partition or service: Secrets
+// Manager would say that there is no such secret. A replica is asked by its
+// primary's ARN.
+func (s *Source) ValidateKey(k params.Key) error {
+	if reason := awsapi.Misplaced(s.idFor(k.ID), service.Signing, "secret:", s.client.Region()); reason != "" {
+		return &params.Error{Kind: params.Invalid, Service: s.source.Service, Name: k.ID, Text: reason}
+	}
+	return nil
 }
 
 func (s *Source) place(k params.Key, action string) fault.Place {

@@ -17,6 +17,7 @@ package ssm
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,8 +42,9 @@ type Source struct {
 }
 
 var (
-	_ params.Batcher   = (*Source)(nil)
-	_ params.Permitter = (*Source)(nil)
+	_ params.Batcher      = (*Source)(nil)
+	_ params.Permitter    = (*Source)(nil)
+	_ params.KeyValidator = (*Source)(nil)
 )
 
 // From returns Parameter Store as cfg reaches it. It does no I/O. Sources made
@@ -55,16 +57,60 @@ func From(cfg aws.Config) *Source {
 }
 
 // Parameter refers to a parameter by its name or ARN, with or without a selector.
-// "name#a.b" is the field a.b of a JSON document.
+// "name#a.b" is the field a.b of a JSON document. A name does not end in a slash;
+// see [Source.Path].
 func (s *Source) Parameter(name string) params.Ref {
 	return params.NewRef(s, name).WithReplicas(s.inRegion)
 }
 
 // Path refers to all parameters below a path, as one JSON object: the rest of
-// each name with its slashes is a member, its value a string. A path ends in a
-// slash; one is added if need be.
+// each name with its slashes is a member, its value a string. A path begins with
+// a slash, and is not an ARN; it ends in a slash, which is added if need be.
+// A path without parameters does not exist.
 func (s *Source) Path(path string) params.Ref {
-	return params.NewRef(s, strings.TrimRight(path, "/")+"/").WithReplicas(s.inRegion)
+	path, field, _ := strings.Cut(path, "#")
+	return params.RefTo(s, params.Key{ID: strings.TrimRight(path, "/") + "/", Tree: true}).
+		Field(field).WithReplicas(s.inRegion)
+}
+
+// ValidateKey refuses what Parameter Store would refuse or misunderstand: a
+// parameter that ends in a slash, a path that is an ARN, two selectors, and the
+// ARN of another region, partition or service, of which it would say that it does
+// not exist.
+func (s *Source) ValidateKey(k params.Key) error {
+	reason := awsapi.Misplaced(k.ID, service.Signing, "parameter/", s.client.Region())
+	switch {
+	case reason != "" && !k.Tree:
+	case k.Tree && !strings.HasPrefix(k.ID, "/"):
+		reason = "a path begins with a slash; it cannot be an ARN"
+	case k.Tree && (k.Version != "" || k.Stage != ""):
+		reason = "a path has no versions"
+	case !k.Tree && strings.HasSuffix(k.ID, "/"):
+		reason = "the name of a parameter does not end in a slash; Path refers to all below it"
+	case selectors(k) > 1:
+		reason = "it has two selectors: give one of a version, a stage, or what follows the colon in the name"
+	default:
+		return nil
+	}
+	return &params.Error{Kind: params.Invalid, Service: s.source.Service, Name: k.ID, Text: reason}
+}
+
+// selectors counts what selects a version of k.
+func selectors(k params.Key) (n int) {
+	name := k.ID
+	switch {
+	case strings.HasPrefix(name, "/aws/reference/secretsmanager/"):
+		name = "" // what follows is the id of a secret
+	case strings.HasPrefix(name, "arn:"):
+		name = strings.Join(strings.Split(name, ":")[5:], ":") // whole: Misplaced has seen it
+	}
+	n = strings.Count(name, ":")
+	for _, s := range []string{k.Version, k.Stage} {
+		if s != "" {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *Source) inRegion(region string) params.Provider {
@@ -81,9 +127,7 @@ func (s *Source) Source() params.Source { return s.source }
 func (s *Source) Batch() (limit, from int) { return 10, 2 }
 
 // Batchable reports whether k is a single parameter, not a path.
-func (s *Source) Batchable(k params.Key) bool { return !isPath(k.ID) }
-
-func isPath(id string) bool { return strings.HasSuffix(id, "/") }
+func (s *Source) Batchable(k params.Key) bool { return !k.Tree }
 
 // selector is the name that asks for k's version or label.
 func selector(k params.Key) string {
@@ -126,7 +170,7 @@ func (p *parameter) raw() params.Raw {
 
 // Fetch calls GetParameters for one name, or GetParametersByPath for a path.
 func (s *Source) Fetch(ctx context.Context, k params.Key) (params.Raw, error) {
-	if isPath(k.ID) {
+	if k.Tree {
 		return s.fetchPath(ctx, k)
 	}
 	results, err := s.FetchBatch(ctx, []params.Key{k})
@@ -149,7 +193,11 @@ func (s *Source) FetchBatch(ctx context.Context, keys []params.Key) ([]params.Re
 	}
 	var out getOutput
 	if err := s.client.Do(ctx, "GetParameters", in, &out); err != nil {
-		return nil, fault.Error(s.place(keys[0], "ssm:GetParameters"), err)
+		place := fault.Place{Service: s.source.Service, Action: "ssm:GetParameters", Resource: "each of the parameters"}
+		if len(keys) == 1 {
+			place = s.place(keys[0], "ssm:GetParameters")
+		}
+		return nil, fault.Error(place, err)
 	}
 	results := make([]params.Result, len(keys))
 	for i, k := range keys {
@@ -164,15 +212,18 @@ func (s *Source) FetchBatch(ctx context.Context, keys []params.Key) ([]params.Re
 func (s *Source) resultFor(k params.Key, out *getOutput) params.Result {
 	name := selector(k)
 	for i := range out.Parameters {
-		if p := &out.Parameters[i]; p.answers(name) {
+		if p := &out.Parameters[i]; p.answers(name) && p.Value != nil {
 			raw := p.raw()
 			raw.Bytes = append([]byte{}, raw.Bytes...)
 			return params.Result{Raw: raw}
 		}
 	}
-	// Named in InvalidParameters or not: GetParameters says no more than that.
-	return params.Result{Err: &params.Error{Kind: params.NotFound, Service: s.source.Service, Name: k.ID,
-		Text: "it does not exist in this account and region, or not in that version; create it or correct the name"}}
+	if slices.Contains(out.InvalidParameters, name) {
+		return params.Result{Err: &params.Error{Kind: params.NotFound, Service: s.source.Service, Name: k.ID,
+			Text: "it does not exist in this account and region, or not in that version; create it or correct the name"}}
+	}
+	// Parameter Store names each in one of the two lists.
+	return params.Result{Err: &params.Error{Kind: params.Unanswered, Service: s.source.Service, Name: k.ID, Text: fault.Foreign}}
 }
 
 // answers reports whether p is what was asked for by name: its Name and its
@@ -206,10 +257,14 @@ func (s *Source) fetchPath(ctx context.Context, k params.Key) (params.Raw, error
 	}
 	members := make(map[string]string)
 	var newest float64
+	place := s.place(k, "ssm:GetParametersByPath")
 	for range maxPages {
 		var out pathOutput
 		if err := s.client.Do(ctx, "GetParametersByPath", in, &out); err != nil {
-			return params.Raw{}, fault.Error(s.place(k, "ssm:GetParametersByPath"), err)
+			return params.Raw{}, fault.Error(place, err)
+		}
+		if !out.answers(k.ID) || out.NextToken != "" && out.NextToken == in.NextToken {
+			return params.Raw{}, fault.NotAbout(place)
 		}
 		for i := range out.Parameters {
 			p := &out.Parameters[i]
@@ -217,7 +272,11 @@ func (s *Source) fetchPath(ctx context.Context, k params.Key) (params.Raw, error
 			newest = max(newest, p.LastModifiedDate)
 			clear(p.Value)
 		}
-		if out.NextToken == "" || out.NextToken == in.NextToken {
+		if out.NextToken == "" {
+			if len(members) == 0 {
+				return params.Raw{}, &params.Error{Kind: params.NotFound, Service: s.source.Service, Name: k.ID,
+					Text: "it has no parameters in this account and region; create one or correct the path"}
+			}
 			b, err := json.Marshal(members)
 			return params.Raw{Bytes: b, Created: time.UnixMilli(int64(newest * 1000)).UTC()}, err
 		}
@@ -225,6 +284,17 @@ func (s *Source) fetchPath(ctx context.Context, k params.Key) (params.Raw, error
 	}
 	return params.Raw{}, &params.Error{Kind: params.Invalid, Service: s.source.Service, Name: k.ID,
 		Text: "it has more than " + strconv.Itoa(10*maxPages) + " parameters; name a narrower path"}
+}
+
+// answers reports whether a page has a list, though it may be empty, of
+// parameters below the path, each with a value.
+func (out *pathOutput) answers(path string) bool {
+	for i := range out.Parameters {
+		if p := &out.Parameters[i]; !strings.HasPrefix(p.Name, path) || p.Value == nil {
+			return false
+		}
+	}
+	return out.Parameters != nil
 }
 
 func (s *Source) place(k params.Key, action string) fault.Place {
@@ -255,7 +325,7 @@ func (s *Source) Permissions(uses []params.Use) []middy.Permission {
 	var out, keys []middy.Permission
 	for _, u := range uses {
 		arn := s.resource(u.ID)
-		if isPath(u.ID) {
+		if u.Tree {
 			path.Resources = addOnce(path.Resources, arn)
 		} else {
 			get.Resources = addOnce(get.Resources, arn)

@@ -124,8 +124,105 @@ func TestNamesARNsAndSelectorsMatchTheirAnswers(t *testing.T) {
 	}
 	for i, want := range []string{"A", "A3", "AL", "A", "A3", "P", "", ""} {
 		r := results[i]
-		if string(r.Raw.Bytes) != want || (want == "") != errors.Is(r.Err, params.ErrNotFound) {
+		if string(r.Raw.Bytes) != want || (want == "") != (r.Err != nil) {
 			t.Errorf("%+v: %q, %v", keys[i], r.Raw.Bytes, r.Err)
+		}
+	}
+}
+
+// Parameter Store names each parameter in one of two lists.
+func TestOnlyInvalidParametersDoNotExist(t *testing.T) {
+	for body, want := range map[string]params.Kind{
+		`{"InvalidParameters":["/a"]}`: params.NotFound,
+		`{}`:                           params.Unanswered,
+		`{"Parameters":[],"InvalidParameters":[]}`:                   params.Unanswered,
+		`{"InvalidParameters":["/b"]}`:                               params.Unanswered,
+		`{"Parameters":[{"Name":"/b","Value":"x"}]}`:                 params.Unanswered,
+		`{"Parameters":[{"Name":"/a"}]}`:                             params.Unanswered,
+		`{"Parameters":[{"Name":"/a","Value":null}]}`:                params.Unanswered,
+		`{"Parameters":[{"Name":"/a","Selector":":3","Value":"x"}]}`: params.Unanswered,
+		``:       params.Unavailable,
+		`<html>`: params.Unavailable,
+	} {
+		_, cfg := serve(t, func(string, string) (int, string) { return 200, body })
+		raw, err := ssm.From(cfg).Fetch(t.Context(), params.Key{ID: "/a"})
+		if params.KindOf(err) != want || err == nil || raw.Bytes != nil {
+			t.Errorf("%s: %q, %v; want %v", body, raw.Bytes, err, want)
+		}
+	}
+}
+
+func TestAPageCountsOnlyIfItIsAboutThePath(t *testing.T) {
+	for body, want := range map[string]error{
+		`{"Parameters":[]}`:   params.ErrNotFound,
+		`{}`:                  params.ErrUnavailable,
+		`{"Parameters":null}`: params.ErrUnavailable,
+		`{"Parameters":[{"Name":"/q/a","Value":"x"}]}`:                 params.ErrUnavailable,
+		`{"Parameters":[{"Name":"/pa","Value":"x"}]}`:                  params.ErrUnavailable,
+		`{"Parameters":[{"Name":"/p/a"}]}`:                             params.ErrUnavailable,
+		`{"Parameters":[{"Name":"/p/a","Value":"x"}],"NextToken":"n"}`: params.ErrUnavailable, // for ever the same page
+		``: params.ErrUnavailable,
+	} {
+		_, cfg := serve(t, func(string, string) (int, string) { return 200, body })
+		store := params.New(params.Config{})
+		v := params.String(store, ssm.From(cfg).Path("/p").Required())
+		if s, err := v.Lookup(t.Context()); !errors.Is(err, want) {
+			t.Errorf("%s: %q, %v; want %v", body, s, err, want)
+		}
+	}
+}
+
+func TestWhatParameterStoreWouldRefuseIsRefusedBefore(t *testing.T) {
+	src := ssm.From(aws.Config{Region: "us-east-1"})
+	const arn = "arn:aws:ssm:us-east-1:123456789012:parameter/a"
+	for _, tt := range []struct {
+		ref  params.Ref
+		want string
+	}{
+		{src.Parameter("/a"), ""},
+		{src.Parameter("plain"), ""},
+		{src.Parameter("/a:3"), ""},
+		{src.Parameter("/a").Version("3"), ""},
+		{src.Parameter("/a").Stage("live"), ""},
+		{src.Parameter(arn), ""},
+		{src.Parameter(arn + ":3"), ""},
+		{src.Parameter("arn:aws:ssm:us-east-1:999999999999:parameter/shared"), ""},
+		{src.Parameter("/aws/reference/secretsmanager/a:v").Version("3"), ""},
+		{src.Path("/a"), ""},
+		{src.Path("/a/#b"), ""},
+		{src.Path("/"), ""},
+		{src.Parameter("/a/"), "does not end in a slash; Path refers to"},
+		{src.Parameter("a/"), "does not end in a slash"},
+		{src.Parameter(arn + "/"), "does not end in a slash"},
+		{src.Parameter("/a:3").Version("1"), "two selectors"},
+		{src.Parameter("/a:3").Stage("live"), "two selectors"},
+		{src.Parameter("/a:3:live"), "two selectors"},
+		{src.Parameter("/a").Version("1").Stage("live"), "two selectors"},
+		{src.Parameter(arn + ":3").Version("1"), "two selectors"},
+		{src.Parameter("arn:aws:ssm:us-west-2:123456789012:parameter/a"), "the ARN is in us-west-2, this Source asks us-east-1: give From a cfg with that region"},
+		{src.Parameter("arn:aws-us-gov:ssm:us-east-1:123456789012:parameter/a"), "in the partition aws-us-gov"},
+		{src.Parameter("arn:aws:secretsmanager:us-east-1:123456789012:secret:a"), "the ARN is of secretsmanager"},
+		{src.Parameter("arn:aws:ssm:us-east-1:123456789012:document/a"), "does not name a parameter"},
+		{src.Parameter(arn).Replica("eu-west-1"), "the ARN is in us-east-1, this Source asks eu-west-1"},
+		{src.Path("a"), "begins with a slash"},
+		{src.Path(arn), "cannot be an ARN"},
+		{src.Path("/a").Version("3"), "a path has no versions"},
+	} {
+		store := params.New(params.Config{})
+		params.String(store, tt.ref)
+		if err := store.Validate(); (tt.want == "") != (err == nil) || err != nil && (!errors.Is(err, params.ErrInvalid) || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("Validate with %v: %v; want %q", tt.ref, err, tt.want)
+		}
+	}
+}
+
+func TestAStringList(t *testing.T) {
+	em := emulatortest.Start(t, emulatortest.Config{Parameters: map[string]string{"/one": "a", "/two": "a,b c", "/odd": "a, b,"}})
+	store := params.New(params.Config{})
+	src := ssm.From(em.Config())
+	for name, want := range map[string][]string{"/one": {"a"}, "/two": {"a", "b c"}, "/odd": {"a", " b", ""}} {
+		if got, err := params.Strings(store, src.Parameter(name)).Lookup(t.Context()); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
 		}
 	}
 }
@@ -150,7 +247,7 @@ func TestPathsArePaged(t *testing.T) {
 		}
 		return 200, `{"Parameters":[{"Name":"/p/k","Value":"1"}],"NextToken":"n"}`
 	})
-	raw, err := ssm.From(cfg).Fetch(t.Context(), params.Key{ID: "/p/"})
+	raw, err := ssm.From(cfg).Fetch(t.Context(), params.Key{ID: "/p/", Tree: true})
 	if err != nil || string(raw.Bytes) != `{"k":"1","x/y":"2"}` {
 		t.Errorf("%s, %v", raw.Bytes, err)
 	}
@@ -165,9 +262,9 @@ func TestAPathThatNeverEndsIsRefused(t *testing.T) {
 	n := 0
 	_, cfg := serve(t, func(string, string) (int, string) {
 		n++
-		return 200, fmt.Sprintf(`{"NextToken":"%d"}`, n)
+		return 200, fmt.Sprintf(`{"Parameters":[],"NextToken":"%d"}`, n)
 	})
-	if _, err := ssm.From(cfg).Fetch(t.Context(), params.Key{ID: "/"}); !errors.Is(err, params.ErrInvalid) || n != 200 {
+	if _, err := ssm.From(cfg).Fetch(t.Context(), params.Key{ID: "/", Tree: true}); !errors.Is(err, params.ErrInvalid) || n != 200 {
 		t.Error(err, n)
 	}
 }
@@ -179,10 +276,10 @@ func TestFailures(t *testing.T) {
 	} {
 		_, cfg := serve(t, func(string, string) (int, string) { return 400, `{"__type":"` + code + `","message":"m"}` })
 		src := ssm.From(cfg)
-		for _, id := range []string{"/a", "/a/"} {
-			_, err := src.Fetch(t.Context(), params.Key{ID: id})
+		for _, k := range []params.Key{{ID: "/a"}, {ID: "/a/", Tree: true}} {
+			_, err := src.Fetch(t.Context(), k)
 			if !errors.Is(err, want) {
-				t.Errorf("%s %s: %v", code, id, err)
+				t.Errorf("%s %v: %v; want %v", code, k, err, want)
 			}
 			if code == "AccessDeniedException" && !strings.Contains(err.Error(), "on arn:aws:ssm:eu-west-1:*:parameter/a") {
 				t.Error(err)
@@ -195,12 +292,12 @@ func TestPermissions(t *testing.T) {
 	store := params.New(params.Config{})
 	src := ssm.From(aws.Config{Region: "us-gov-west-1"})
 	for _, r := range []params.Ref{src.Parameter("/a/b"), src.Parameter("/a/b:3"), src.Parameter("plain").KMSKey("arn:key"),
-		src.Path("/flags/"), src.Parameter("arn:aws:ssm:eu-west-1:1:parameter/x:2"), src.Parameter("arn:short")} {
+		src.Path("/flags/"), src.Parameter("arn:aws-us-gov:ssm:us-gov-west-1:1:parameter/x:2")} {
 		params.String(store, r)
 	}
 	arn := "arn:aws-us-gov:ssm:us-gov-west-1:*:parameter/"
 	want := []middy.Permission{
-		{Actions: []string{"ssm:GetParameters"}, Resources: []string{arn + "a/b", arn + "plain", "arn:aws:ssm:eu-west-1:1:parameter/x", "arn:short"}, Reason: "parameters that are declared"},
+		{Actions: []string{"ssm:GetParameters"}, Resources: []string{arn + "a/b", arn + "plain", "arn:aws-us-gov:ssm:us-gov-west-1:1:parameter/x"}, Reason: "parameters that are declared"},
 		{Actions: []string{"ssm:GetParametersByPath"}, Resources: []string{arn + "flags"}, Reason: "paths that are declared"},
 		{Actions: []string{"kms:Decrypt"}, Resources: []string{"arn:key"}, Reason: "the customer's key of a parameter",
 			Condition: map[string]map[string]string{"StringEquals": {"kms:ViaService": "ssm.us-gov-west-1.amazonaws.com"},

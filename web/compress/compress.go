@@ -44,6 +44,7 @@ import (
 	"strings"
 
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/negotiate"
 )
 
@@ -162,7 +163,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	m.minSize = max(m.minSize, 0)
 	m.bufferSize = max(m.bufferSize, m.minSize)
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) {
 			c := &writer{ResponseWriter: w, m: m, r: r}
 			next.ServeHTTP(c, m.withoutSuffix(r))
 			// Not deferred: when the handler panics, what was sent must stay cut off, and

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/response"
 )
 
 // writer is the http.ResponseWriter of one response. It decides as late as it may:
@@ -117,6 +118,9 @@ func (w *writer) FlushError() error {
 
 // Flush implements [http.Flusher].
 func (w *writer) Flush() { _ = w.FlushError() }
+
+// CloseNotify implements the deprecated [http.CloseNotifier].
+func (w *writer) CloseNotify() <-chan bool { return response.CloseNotify(w.ResponseWriter) }
 
 // Hijack implements [http.Hijacker]: from then on the response is the caller's.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {

@@ -32,6 +32,8 @@
 //   - Credentials is a bool: the texts "false" and "include" mean no credentials in
 //     browsers.
 //   - A MaxAge that is negative is sent, as 0.
+//   - Origins are ASCII, as browsers send them. What no browser sends is refused at start
+//     in a Config, and not allowed in a request.
 package cors
 
 import (
@@ -44,6 +46,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -72,15 +75,16 @@ type Config struct {
 	// handler can decide otherwise in Access-Control-Allow-Credentials.
 	Credentials bool
 
-	// Methods are what a page may use beside GET, HEAD and POST; "*" is any, without
-	// Credentials. Default: none.
+	// Methods are what a page may use beside GET, HEAD and POST; "*" is any, and does not go
+	// with Credentials. Default: none.
 	Methods []string
 
 	// Headers are what a page may send beside the safelisted ones; "*" is any but
-	// Authorization, without Credentials. Default: none.
+	// Authorization, and does not go with Credentials. Default: none.
 	Headers []string
 
-	// ExposeHeaders are what a page may read beside the safelisted ones. Default: none.
+	// ExposeHeaders are what a page may read beside the safelisted ones; "*" is any, and
+	// does not go with Credentials. Default: none.
 	ExposeHeaders []string
 
 	// MaxAge is how long a browser may keep the answer to a preflight, in whole seconds;
@@ -131,8 +135,8 @@ const (
 	Pass
 )
 
-// Validate reports what is wrong with c: what is no header value, method or header name,
-// an origin without a scheme, and a wildcard where it matches nothing.
+// Validate reports invalid header values, methods and names in c, and what browsers never
+// send, refuse or do not let a page read, so that it could only look like a permission.
 func (c Config) Validate() error {
 	var errs []error
 	report := func(ok bool, format string, args ...any) {
@@ -141,23 +145,97 @@ func (c Config) Validate() error {
 		}
 	}
 	for i, o := range c.Origins {
-		report(isValue(o) && (o == "*" || o == "null" || strings.Contains(o, "://")), "Origins[%d] is %q, which no browser sends; give scheme and host, such as https://app.example.com", i, o)
-		report(wildcardsFit(o), "Origins[%d] is %q, where * stands within a label that is not ASCII; encoded, no * is left there to match", i, o)
+		if o == "*" {
+			continue
+		}
+		err := checkOrigin(lower(o), "*")
+		report(err == nil, "Origins[%d] is %q: %v", i, o, err)
+		report(err != nil || !c.Credentials || !wide(lower(o)), "Origins[%d] is %q, which anybody can register a host for; with Credentials that is everybody in the name of your user", i, o)
 	}
-	report(isValue(c.Origin), "Origin is %q, which no header can carry", c.Origin)
-	for name, list := range map[string][]string{"Methods": c.Methods, "Headers": c.Headers, "ExposeHeaders": c.ExposeHeaders, "RequestMethods": c.RequestMethods, "RequestHeaders": c.RequestHeaders, "Vary": c.Vary} {
-		for i, element := range list {
+	if c.Origin != "" && c.Origin != "*" {
+		err := checkOrigin(lower(c.Origin), "")
+		report(err == nil, "Origin is %q: %v", c.Origin, err)
+	}
+	for _, list := range []struct {
+		name     string
+		elements []string
+		refuse   func(token string) string
+	}{
+		{"Methods", c.Methods, c.methodRefused},
+		{"Headers", c.Headers, c.headerRefused},
+		{"ExposeHeaders", c.ExposeHeaders, c.exposedRefused},
+		{"RequestMethods", c.RequestMethods, forbiddenMethod},
+		{"RequestHeaders", c.RequestHeaders, forbiddenHeader},
+		{"Vary", c.Vary, func(string) string { return "" }},
+	} {
+		for i, element := range list.elements {
 			for token := range header.Split(element) { // "GET,POST" is as good as two
-				report(isToken(token), "%s[%d] has %q, which is not a name", name, i, token)
+				report(isToken(token), "%s[%d] has %q, which is not a name", list.name, i, token)
+				why := list.refuse(token)
+				report(why == "", "%s[%d] has %q: %s", list.name, i, token, why)
 			}
-			report(strings.Trim(element, ", ") != "", "%s[%d] is %q, which names nothing", name, i, element)
+			report(strings.Trim(element, ", ") != "", "%s[%d] is %q, which names nothing", list.name, i, element)
 		}
 	}
 	report(isValue(c.CacheControl), "CacheControl is %q, which no header can carry", c.CacheControl)
 	report(c.MaxAge <= 0 || c.MaxAge >= time.Second, "MaxAge is %v; browsers count seconds", c.MaxAge)
 	report(c.Preflight >= Answer && c.Preflight <= Pass, "Preflight is %d; use Answer, AnswerEvery or Pass", c.Preflight)
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
+}
+
+// literal is why "*" is no wildcard: https://fetch.spec.whatwg.org/#cors-preflight-fetch.
+const literal = "with Credentials browsers take * for a name; list what is allowed"
+
+func (c *Config) methodRefused(method string) string {
+	if c.Credentials && method == "*" {
+		return literal
+	}
+	if upper := strings.ToUpper(method); upper != method && slices.Contains([]string{"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"}, upper) {
+		return "browsers compare by case and send " + upper
+	}
+	return forbiddenMethod(method)
+}
+
+// forbiddenMethod: https://fetch.spec.whatwg.org/#forbidden-method.
+func forbiddenMethod(method string) string {
+	if slices.Contains([]string{"CONNECT", "TRACE", "TRACK"}, strings.ToUpper(method)) {
+		return "browsers do not let a page use it"
+	}
+	return ""
+}
+
+func (c *Config) headerRefused(name string) string {
+	if c.Credentials && name == "*" {
+		return literal
+	}
+	return forbiddenHeader(name)
+}
+
+// forbidden are the headers that a page cannot set:
+// https://fetch.spec.whatwg.org/#forbidden-request-header.
+var forbidden = []string{
+	"Accept-Charset", "Accept-Encoding", "Access-Control-Request-Headers", "Access-Control-Request-Method", "Access-Control-Request-Private-Network",
+	"Connection", "Content-Length", "Cookie", "Cookie2", "Date", "Dnt", "Expect", "Host", "Keep-Alive", "Origin", "Referer", "Set-Cookie", "Te",
+	"Trailer", "Transfer-Encoding", "Upgrade", "Via",
+}
+
+func forbiddenHeader(name string) string {
+	canonical := http.CanonicalHeaderKey(name)
+	if slices.Contains(forbidden, canonical) || strings.HasPrefix(canonical, "Proxy-") || strings.HasPrefix(canonical, "Sec-") {
+		return "browsers do not let a page set it"
+	}
+	return ""
+}
+
+// exposedRefused: https://fetch.spec.whatwg.org/#forbidden-response-header-name.
+func (c *Config) exposedRefused(name string) string {
+	if c.Credentials && name == "*" {
+		return literal
+	}
+	if strings.EqualFold(name, "Set-Cookie") || strings.EqualFold(name, "Set-Cookie2") {
+		return "browsers do not let a page read it"
+	}
+	return ""
 }
 
 func isValue(s string) bool {
@@ -204,7 +282,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		m.preflightVary = append(m.preflightVary, "Access-Control-Request-Private-Network")
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Decorates("cors", func(w http.ResponseWriter, r *http.Request) {
 			if m.answers(r) {
 				m.preflight(w, r)
 				return

@@ -113,8 +113,12 @@ func TestWhatAPageMaySee(t *testing.T) {
 			200, headers{"Vary": "Origin"},
 		},
 		{
-			"IDN pattern", cors.Config{Origins: []string{"https://*.münchen.de"}}, "GET", []string{"Origin", "https://sub.xn--mnchen-3ya.de"}, answers(200),
+			"a pattern in Punycode", cors.Config{Origins: []string{"https://*.xn--mnchen-3ya.de"}}, "GET", []string{"Origin", "https://sub.xn--mnchen-3ya.de"}, answers(200),
 			200, headers{allowOrigin: "https://sub.xn--mnchen-3ya.de", "Vary": "Origin"},
+		},
+		{
+			"what no browser sends is not allowed", cors.Config{Origins: []string{"https://*.example.com"}, Credentials: true}, "GET", []string{"Origin", "https:///evil.example.com"}, answers(200),
+			200, headers{allowCredentials: "true", "Vary": "Origin"},
 		},
 		{
 			"mixed case is lowered on output", cors.Config{Origins: []string{"https://MyApp.example.com"}}, "GET", []string{"Origin", "HTTPS://MyApp.example.com"}, answers(200),
@@ -248,6 +252,10 @@ func TestWhatAPageMaySee(t *testing.T) {
 		{
 			"any port of a host", cors.Config{Origins: []string{"http://localhost:*"}}, "GET", []string{"Origin", "http://localhost:5173"}, answers(200),
 			200, headers{allowOrigin: "http://localhost:5173", "Vary": "Origin"},
+		},
+		{
+			"any port of a host, the default one too", cors.Config{Origins: []string{"http://localhost:*"}}, "GET", []string{"Origin", "http://localhost"}, answers(200),
+			200, headers{allowOrigin: "http://localhost", "Vary": "Origin"},
 		},
 		{
 			"another scheme is another origin", cors.Config{Origins: []string{"https://a.com"}}, "GET", []string{"Origin", "http://a.com"}, answers(200),
@@ -436,7 +444,7 @@ func TestStreamsKeepStreaming(t *testing.T) {
 
 func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 	err := cors.Config{
-		Origins:        []string{"https://a.com", "", "https://a.com\n", "https://*ü.de", "a.com", "*.a.com"},
+		Origins:        []string{"https://a.com", "", "https://a.com\n", "https://ü.de", "a.com", "*.a.com"},
 		Origin:         "https://a.com\x00",
 		Methods:        []string{"GET PUT"},
 		Headers:        []string{"X-A", ","},
@@ -452,7 +460,7 @@ func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
-		"Origins[1]", "Origins[2]", `Origins[3] is "https://*ü.de"`, "Origins[4]", "Origins[5]", "Origin is", `Methods[0] has "GET PUT"`, "Headers[1]", "ExposeHeaders[0]",
+		"Origins[1]", "Origins[2]", `Origins[3] is "https://ü.de"`, "Origins[4]", "Origins[5]", "Origin is", `Methods[0] has "GET PUT"`, "Headers[1]", "ExposeHeaders[0]",
 		"RequestMethods[0]", "RequestHeaders[0]", "RequestHeaders[1]", "Vary[0]", "CacheControl", "MaxAge is 600ns", "Preflight is 9",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -474,6 +482,46 @@ func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 		}
 	}()
 	cors.New(cors.Config{Preflight: 9})
+}
+
+// What browsers refuse, or keep from a page, could only look like a permission.
+func TestWhatBrowsersRefuseIsRefused(t *testing.T) {
+	const compares, method, set, read, literal = "compare by case", "let a page use it", "let a page set it", "let a page read it", "take * for a name"
+	for _, c := range []struct {
+		cfg  cors.Config
+		want string // "" is valid
+	}{
+		{cors.Config{Methods: []string{"PUT", "PATCH", "patch", "GET,DELETE", "*", "QUERY"}}, ""},
+		{cors.Config{Methods: []string{"put"}}, compares},
+		{cors.Config{Methods: []string{"GET, Delete"}}, compares},
+		{cors.Config{Methods: []string{"CONNECT"}}, method},
+		{cors.Config{Methods: []string{"trace"}}, method},
+		{cors.Config{Methods: []string{"GET,TRACK"}}, method},
+		{cors.Config{RequestMethods: []string{"put"}}, ""},
+		{cors.Config{RequestMethods: []string{"Trace"}}, method},
+		{cors.Config{Methods: []string{"*"}, Credentials: true}, literal},
+		{cors.Config{Headers: []string{"*", "Authorization", "X-Sec", "Secret", "Proxy"}}, ""},
+		{cors.Config{Headers: []string{"*"}, Credentials: true}, literal},
+		{cors.Config{Headers: []string{"X-A, *"}, Credentials: true}, literal},
+		{cors.Config{Headers: []string{"Connection"}}, set},
+		{cors.Config{Headers: []string{"Sec-Foo"}}, set},
+		{cors.Config{Headers: []string{"X-A, proxy-authorization"}}, set},
+		{cors.Config{Headers: []string{"COOKIE"}}, set},
+		{cors.Config{Headers: []string{"DNT"}}, set},
+		{cors.Config{Headers: []string{"te"}}, set},
+		{cors.Config{RequestHeaders: []string{"host"}}, set},
+		{cors.Config{RequestHeaders: []string{"*"}, Credentials: true}, ""},
+		{cors.Config{ExposeHeaders: []string{"*", "ETag"}}, ""},
+		{cors.Config{ExposeHeaders: []string{"*"}, Credentials: true}, literal},
+		{cors.Config{ExposeHeaders: []string{"set-cookie"}}, read},
+		{cors.Config{ExposeHeaders: []string{"Set-Cookie2"}}, read},
+		{cors.Config{Vary: []string{"Cookie"}, Origins: []string{"*"}, Credentials: true}, ""},
+	} {
+		err := c.cfg.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want %q", c.cfg, err, c.want)
+		}
+	}
 }
 
 type discard struct{ header http.Header }
@@ -503,7 +551,7 @@ func BenchmarkCORS(b *testing.B) {
 		{"exact", "GET", "https://app.example.com"},
 		{"pattern", "GET", "https://pr-12.preview.example.com"},
 		{"miss", "GET", "https://evil.example.com"},
-		{"IDN", "GET", "https://bücher.example.com"},
+		{"not ASCII", "GET", "https://bücher.example.com"},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			handler := cors.New(typical)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

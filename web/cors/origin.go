@@ -1,11 +1,11 @@
 package cors
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/idna"
 )
 
 // allowed is the allowlist, compiled.
@@ -22,14 +22,23 @@ func compile(cfg Config) allowed {
 	if !a.listed {
 		return a
 	}
-	for _, o := range append([]string{cfg.Origin}, cfg.Origins...) {
-		switch o = canonical(o); {
-		case o == "*":
-			a.any = true
-		case strings.Contains(o, "*"):
+	add := func(o string) {
+		if strings.Contains(o, "*") {
 			a.patterns = append(a.patterns, o)
-		case o != "":
+		} else {
 			a.exact[o] = true
+		}
+	}
+	for _, o := range append([]string{cfg.Origin}, cfg.Origins...) {
+		switch o = lower(o); o {
+		case "":
+		case "*":
+			a.any = true
+		default:
+			add(o)
+			if rest, ok := strings.CutSuffix(o, ":*"); ok && isHTTP(o) {
+				add(rest) // the default port is one, and is not written
+			}
 		}
 	}
 	return a
@@ -45,22 +54,17 @@ func (a *allowed) depends(credentials bool) bool {
 
 // origin is the value of Access-Control-Allow-Origin for a request of an origin, or "".
 func (a *allowed) origin(incoming string, credentials bool) string {
-	if !a.listed {
-		if a.fixed == "*" && credentials {
-			return canonical(incoming) // "" without one: * would be refused
-		}
+	if !a.listed && (a.fixed != "*" || !credentials) {
 		return a.fixed
 	}
-	origin := canonical(incoming)
+	origin := sent(incoming)
 	switch {
-	case a.exact[origin]:
+	case !a.listed, a.exact[origin]:
 		return origin
 	case a.any && credentials:
-		return origin
+		return origin // "" without one: * would be refused
 	case a.any:
 		return "*"
-	case len(origin) > maxOrigin:
-		return ""
 	}
 	for _, p := range a.patterns {
 		if match(p, origin) {
@@ -73,6 +77,33 @@ func (a *allowed) origin(incoming string, credentials bool) string {
 // maxOrigin is the length of the longest origin in bytes: a host has 253 bytes, and an
 // escaped one that is as long three times as many.
 const maxOrigin = 1024
+
+// sent is an origin in the form in which it is compared, or "" for what no browser
+// sends. It fails closed: a pattern is never held against a text that only looks like an
+// origin.
+func sent(origin string) string {
+	if len(origin) > maxOrigin {
+		return ""
+	}
+	origin = lower(origin)
+	if checkOrigin(origin, "") != nil {
+		return ""
+	}
+	return origin
+}
+
+// lower is an origin of http or https in lower case, as browsers write it. Other schemes
+// have hosts with an upper case, such as those of extensions.
+func lower(origin string) string {
+	if l := strings.ToLower(origin); isHTTP(l) {
+		return l
+	}
+	return origin
+}
+
+func isHTTP(origin string) bool {
+	return strings.HasPrefix(origin, "http://") || strings.HasPrefix(origin, "https://")
+}
 
 // match says whether s fits a pattern in which * stands for any number of bytes that are
 // not dots. It goes back to the last * only: a later one can take all that an earlier one
@@ -98,127 +129,118 @@ func match(pattern, s string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// canonical is the form in which origins are compared: as browsers write them, with the
-// host in lower case and in ASCII. What is not an http origin stays as it is.
-func canonical(origin string) string {
-	if origin == "" || origin == "*" || len(origin) > maxOrigin {
-		return origin
+// checkOrigin reports why no browser sends an origin:
+// https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin.
+// wildcard is "*" for a pattern, where it stands for characters, and "" for an origin.
+func checkOrigin(o, wildcard string) error {
+	if o == "null" {
+		return nil
 	}
-	if isPlain(origin) {
-		return strings.ToLower(origin)
-	}
-	scheme, rest, _ := strings.Cut(origin, "://")
-	scheme = strings.ToLower(scheme)
-	if port := defaultPort(scheme); port != "" && !strings.ContainsAny(rest, "\r\n") {
-		if host, ok := host(rest, port); ok {
-			return scheme + "://" + host
+	for i := range len(o) {
+		switch c := o[i]; {
+		case c >= 0x80:
+			return errors.New("not ASCII: browsers send the host in Punycode, so write it so: https://xn--bcher-kva.example for https://bücher.example")
+		case c <= ' ' || c == 0x7f:
+			return errors.New("no browser sends spaces and control characters")
 		}
 	}
-	return origin
+	scheme, rest, ok := strings.Cut(o, "://")
+	if !ok || !isScheme(scheme) {
+		return errors.New("no browser sends it: give scheme and host, such as https://app.example.com")
+	}
+	switch {
+	case rest == "":
+		return errors.New("the host is missing")
+	case strings.ContainsAny(rest, `/?#@\`):
+		return errors.New("an origin ends with its host and port: leave out the path, the query and the user")
+	case wildcard == "" && strings.Contains(rest, "*"):
+		return errors.New("* stands for nothing here")
+	case !isHTTP(o):
+		return nil // extensions and apps have their own
+	}
+	host, port, hasPort := rest, "", false
+	if colon := strings.LastIndexByte(rest, ':'); colon > strings.LastIndexByte(rest, ']') {
+		host, port, hasPort = rest[:colon], rest[colon+1:], true
+	}
+	if hasPort {
+		if err := checkPort(scheme, port); err != nil {
+			return err
+		}
+	}
+	return checkHost(host)
 }
 
-func defaultPort(scheme string) string {
-	switch scheme {
-	case "http":
-		return "80"
-	case "https":
-		return "443"
-	}
-	return ""
-}
-
-// isPlain says whether origin is http or https in any case, letters, digits, dots and
-// hyphens, and perhaps a port: what needs no parsing.
-func isPlain(origin string) bool {
-	scheme, rest, ok := strings.Cut(origin, "://")
-	if !ok || defaultPort(strings.ToLower(scheme)) == "" {
-		return false
-	}
-	host, port, ok := strings.Cut(rest, ":")
-	if host == "" || ok && !isDigits(port) {
-		return false
-	}
-	for i := 0; i < len(host); i++ {
-		if c := host[i]; c != '-' && c != '.' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+func isScheme(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
 			return false
 		}
 	}
-	return true
+	return s != ""
 }
 
-func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
-
-// profile is how browsers make a host ASCII: the URL standard's "domain to ASCII", not
-// strict, https://url.spec.whatwg.org/#idna.
-var profile = idna.New(
-	idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false),
-	idna.CheckHyphens(false), idna.CheckJoiners(true), idna.BidiRule(), idna.VerifyDNSLength(false),
-)
-
-// host is the host and port of a URL, given from after its scheme, as a browser writes it.
-func host(rest, defaultPort string) (string, bool) {
-	if end := strings.IndexAny(rest, `/\?#`); end >= 0 {
-		rest = rest[:end]
-	}
-	rest = rest[strings.LastIndexByte(rest, '@')+1:] // without user and password
-	name, port := rest, ""
-	if colon := strings.LastIndexByte(rest, ':'); colon > strings.LastIndexByte(rest, ']') {
-		name, port = rest[:colon], rest[colon+1:]
-	}
-	port, ok := canonicalPort(port, defaultPort)
-	if !ok {
-		return "", false
-	}
-	if strings.HasPrefix(name, "[") {
-		name, ok = ipv6(name)
-	} else {
-		name, ok = domain(name)
-	}
-	return name + port, ok
-}
-
-func canonicalPort(port, defaultPort string) (string, bool) {
-	if port == "*" { // a pattern
-		return ":*", true
-	}
-	if port == "" {
-		return "", true
+func checkPort(scheme, port string) error {
+	if digits := strings.ReplaceAll(port, "*", ""); strings.Contains(port, "*") && strings.Trim(digits, "0123456789") == "" {
+		return nil
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || !isDigits(port) {
-		return "", false
+	if err != nil || strconv.FormatUint(n, 10) != port {
+		return fmt.Errorf("%q is not a port", port)
 	}
-	if port = strconv.FormatUint(n, 10); port == defaultPort {
-		return "", true
+	if scheme == "http" && n == 80 || scheme == "https" && n == 443 {
+		return fmt.Errorf("browsers leave out the default port: leave out :%d", n)
 	}
-	return ":" + port, true
+	return nil
 }
 
-func domain(name string) (string, bool) {
-	name, err := profile.ToASCII(unescape(name))
-	if err != nil || name == "" || strings.ContainsAny(name, "\x00\t\n\r #/:<>?@[\\]^|%\x7f") {
-		return "", false
-	}
-	return name, true
-}
-
-// unescape decodes %41. What is not hexadecimal stays, and is refused later.
-func unescape(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-				b.WriteByte(byte(c))
-				i += 2
-				continue
-			}
+// checkHost accepts a host as browsers write it. With * in it, it cannot be an address.
+func checkHost(host string) error {
+	if strings.HasPrefix(host, "[") {
+		if canonical, ok := ipv6(host); !ok || canonical != host {
+			return fmt.Errorf("%q is not an IPv6 address as browsers write it", host)
 		}
-		b.WriteByte(s[i])
+		return nil
 	}
-	return b.String()
+	if len(host) > 253+1 || strings.Trim(host, ".") == "" {
+		return errors.New("the host is missing, or longer than a name can be")
+	}
+	for i := range len(host) {
+		if c := host[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("-._*", c) < 0 {
+			return fmt.Errorf("no browser sends %q in a host", c)
+		}
+	}
+	last := host[strings.LastIndexByte(strings.TrimSuffix(host, "."), '.')+1:]
+	if last = strings.TrimSuffix(last, "."); isNumber(last) && !strings.Contains(host, "*") {
+		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is4() {
+			return fmt.Errorf("%q is not an IPv4 address as browsers write it", host)
+		}
+	}
+	return nil
+}
+
+// isNumber reports whether a last label makes its host an IPv4 address:
+// https://url.spec.whatwg.org/#ends-in-a-number-checker.
+func isNumber(label string) bool {
+	if strings.Trim(label, "0123456789") == "" {
+		return true
+	}
+	hex, ok := strings.CutPrefix(label, "0x")
+	return ok && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// wide reports whether a pattern lets in hosts that anybody can register: nothing but
+// "com" stands behind its last *.
+func wide(origin string) bool {
+	_, host, _ := strings.Cut(origin, "://")
+	host, _, _ = strings.Cut(host, ":")
+	star := strings.LastIndexByte(host, '*')
+	if star < 0 || !strings.Contains(host, ".") {
+		return false
+	}
+	_, fixed, _ := strings.Cut(host[star:], ".")
+	return fixed != "localhost" && !strings.Contains(fixed, ".")
 }
 
 func ipv6(name string) (string, bool) {
@@ -233,14 +255,4 @@ func ipv6(name string) (string, bool) {
 		return "[::ffff:" + hex(b[12], b[13]) + ":" + hex(b[14], b[15]) + "]", true
 	}
 	return "[" + addr.String() + "]", true
-}
-
-// wildcardsFit says whether each * of an origin stands in a label that stays as it is.
-func wildcardsFit(origin string) bool {
-	for label := range strings.SplitSeq(origin, ".") {
-		if strings.Contains(label, "*") && strings.ContainsFunc(label, func(r rune) bool { return r >= 0x80 }) {
-			return false
-		}
-	}
-	return true
 }

@@ -30,7 +30,9 @@ import (
 	"strconv"
 	"time"
 
+	panicvalue "github.com/gomiddy/middy/internal/panics"
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/trace"
 )
 
@@ -72,7 +74,8 @@ type Config struct {
 	RetryAfter time.Duration
 
 	// Late gets what a handler panicked with after the client had been answered, and
-	// the stack: nobody else could. It must be safe for concurrent use. Default: it is
+	// the stack: nobody else could. Of a value with a method Failure() error, which is
+	// no bug, it gets the error and no stack. It must be safe for concurrent use. Default: it is
 	// logged with [slog.Default].
 	Late func(r *http.Request, value any, stack []byte)
 }
@@ -123,6 +126,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("deadline", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			budget, limited := cfg.budget(r.Context())
 			switch {
@@ -211,6 +215,10 @@ func (c *Config) run(next http.Handler, w *writer, r *http.Request, end *outcome
 			*end = outcome{panicked: value, stack: debug.Stack()}
 		}
 		if !w.finish() && end.panicked != nil && end.panicked != http.ErrAbortHandler { //nolint:errorlint // net/http compares so
+			if err, ok := panicvalue.Failure(end.panicked); ok {
+				c.Late(r, err, nil) // not a bug, and so without a stack
+				return
+			}
 			c.Late(r, end.panicked, end.stack)
 		}
 	}()

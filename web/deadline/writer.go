@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/gomiddy/middy/web/internal/response"
 )
 
 // A writer is the handler's response writer. The one beneath is used under its lock, and
@@ -103,6 +105,23 @@ func (w *writer) FlushError() error {
 
 // Flush implements [http.Flusher].
 func (w *writer) Flush() { _ = w.FlushError() }
+
+// CloseNotify implements the deprecated [http.CloseNotifier].
+func (w *writer) CloseNotify() <-chan bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.expired {
+		return make(chan bool)
+	}
+	return response.CloseNotify(w.w)
+}
+
+// Begun is for package response. The answer in the handler's place counts, too.
+func (w *writer) Begun() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.started || w.expired
+}
 
 // Hijack implements [http.Hijacker]. The connection is the handler's then, without a
 // deadline.

@@ -20,13 +20,14 @@ package formbody
 import (
 	"context"
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New].
@@ -38,10 +39,6 @@ type Config struct {
 	// MaxPairs is how many names and values a form may have. More is answered with
 	// 413. Default: 1000, as in Node.js. Negative: no limit.
 	MaxPairs int
-
-	// LenientContentType takes space around the semicolon, which RFC 9110 section
-	// 5.6.6 allows. Default: Middy's stricter rule.
-	LenientContentType bool
 
 	// DisableContentTypeCheck takes every content type, and none.
 	DisableContentTypeCheck bool
@@ -97,12 +94,13 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		cfg.MaxPairs = 1000
 	}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("formbody", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !cfg.EveryMethod && content.None(r) {
 				next.ServeHTTP(w, r)
 				return
 			}
-			if got := content.Type(r.Header); !cfg.DisableContentTypeCheck && !cfg.accepts(got) {
+			if got := header.ContentType(r.Header); !cfg.DisableContentTypeCheck && !isForm(got) {
 				if cfg.DisableContentTypeError {
 					next.ServeHTTP(w, r)
 					return
@@ -120,13 +118,9 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 }
 
-func (c *Config) accepts(contentType string) bool {
-	if c.LenientContentType {
-		got, _, err := mime.ParseMediaType(contentType)
-		return err == nil && got == mediaType
-	}
-	essence, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(essence, mediaType)
+func isForm(contentType string) bool {
+	got, _ := header.Media(contentType)
+	return got == mediaType
 }
 
 // read returns r with its form.

@@ -19,6 +19,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New].
@@ -69,7 +71,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		}
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, complete(r, defaults))
 		})
 	}

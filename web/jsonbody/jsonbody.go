@@ -28,14 +28,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/jsontoken"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New]. The zero value is Middy's behaviour within bounds.
@@ -59,8 +60,9 @@ type Config struct {
 	SyntaxStatus int
 
 	// LenientContentType takes, beside application/json and application/…+json, any
-	// type that ends in +json, text/json, and space around the semicolon: what RFC
-	// 6839 and RFC 9110 allow. Default: Middy's stricter rule.
+	// type that ends in +json, which RFC 6839 allows, and text/json. Default: Middy's
+	// stricter rule. A charset other than UTF-8 is answered with 415 in any case: RFC
+	// 8259 section 8.1.
 	LenientContentType bool
 
 	// DisableContentTypeCheck takes every content type, and none.
@@ -92,8 +94,9 @@ type Config struct {
 	// where they are not. Default: an error, as in Middy.
 	AllowPrototypeKeys bool
 
-	// RejectDuplicateKeys refuses an object that has a key twice. Default: the last
-	// one counts, as everywhere in JavaScript and Go.
+	// RejectDuplicateKeys refuses an object that has a key twice, also when only case
+	// tells the two apart: encoding/json matches keys to fields in any case. Default:
+	// the last one counts, as everywhere in JavaScript and Go.
 	RejectDuplicateKeys bool
 
 	// UseNumber makes numbers in [Value] a json.Number, which keeps every digit.
@@ -150,17 +153,18 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("jsonbody", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !cfg.EveryMethod && content.None(r) {
 				next.ServeHTTP(w, r)
 				return
 			}
-			if got := content.Type(r.Header); !cfg.DisableContentTypeCheck && !cfg.accepts(got) {
+			if err := cfg.refuses(header.ContentType(r.Header)); err != nil {
 				if cfg.DisableContentTypeError {
 					next.ServeHTTP(w, r)
 					return
 				}
-				web.WriteError(w, r, content.Unsupported(got, "application/json"))
+				web.WriteError(w, r, err)
 				return
 			}
 			b, err := cfg.read(w, r)
@@ -175,23 +179,19 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 }
 
-// accepts tells whether a content type is one of JSON's.
-func (c *Config) accepts(contentType string) bool {
-	if c.LenientContentType {
-		mediaType, _, err := mime.ParseMediaType(contentType)
-		return err == nil && (mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json"))
+// refuses is the answer to a content type that is not taken, or nil.
+func (c *Config) refuses(contentType string) *web.Error {
+	mediaType, utf8 := header.Media(contentType)
+	switch {
+	case c.DisableContentTypeCheck:
+		return nil
+	case !header.IsJSON(mediaType) && !(c.LenientContentType && mediaType == "text/json"),
+		!c.LenientContentType && !strings.HasPrefix(mediaType, "application/"):
+		return content.Unsupported(contentType, "application/json")
+	case !utf8:
+		return content.Charset(contentType)
 	}
-	essence, _, _ := strings.Cut(contentType, ";")
-	const prefix = "application/"
-	if len(essence) < len(prefix) || !strings.EqualFold(essence[:len(prefix)], prefix) {
-		return false
-	}
-	sub := strings.ToLower(essence[len(prefix):])
-	if sub == "json" {
-		return true
-	}
-	name, ok := strings.CutSuffix(sub, "+json")
-	return ok && name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.+-") == ""
+	return nil
 }
 
 // read returns the body when it may pass.
@@ -230,16 +230,11 @@ func (c *Config) malformed(why string, err error) *web.Error {
 	return &web.Error{Status: c.SyntaxStatus, Detail: "Invalid or malformed JSON was provided: " + why, Err: err}
 }
 
-// A frame is one open array or object.
-type frame struct {
-	constructor bool // the value of a key "constructor"
-	seen        map[string]struct{}
-}
-
 // check makes the one pass over the body.
 func (c *Config) check(text []byte) error {
 	s := jsontoken.New(text, c.MaxDepth)
-	var open []frame
+	s.Unique = c.RejectDuplicateKeys
+	var open []bool      // for each open array and object: is it the value of a key "constructor"?
 	constructor := false // the key before was "constructor"
 	for values := 0; ; {
 		tok, err := s.Next()
@@ -256,48 +251,28 @@ func (c *Config) check(text []byte) error {
 		case jsontoken.EOF:
 			return nil
 		case jsontoken.ObjectStart:
-			open = append(open, frame{constructor: constructor})
+			open = append(open, constructor)
 		case jsontoken.ArrayStart:
-			open = append(open, frame{})
+			open = append(open, false)
 		case jsontoken.ObjectEnd, jsontoken.ArrayEnd:
 			open = open[:len(open)-1]
 		}
 		constructor = false
-		if tok.Kind != jsontoken.Key || c.AllowPrototypeKeys && !c.RejectDuplicateKeys {
+		if tok.Kind != jsontoken.Key || c.AllowPrototypeKeys {
 			continue
 		}
 		key := text[tok.Start+1 : tok.End-1]
 		if bytes.IndexByte(key, '\\') >= 0 {
 			key = []byte(jsontoken.Unquote(text[tok.Start:tok.End]))
 		}
-		if err := c.key(key, tok.Start, &open[len(open)-1]); err != nil {
-			return err
+		switch {
+		case string(key) == "__proto__":
+			return c.forbidden("__proto__", tok.Start)
+		case string(key) == "prototype" && open[len(open)-1]:
+			return c.forbidden("constructor", tok.Start)
 		}
 		constructor = string(key) == "constructor"
 	}
-}
-
-// key checks one key of an object. It makes a string of it only where one is kept.
-func (c *Config) key(key []byte, offset int, in *frame) error {
-	if !c.AllowPrototypeKeys {
-		switch {
-		case string(key) == "__proto__":
-			return c.forbidden("__proto__", offset)
-		case string(key) == "prototype" && in.constructor:
-			return c.forbidden("constructor", offset)
-		}
-	}
-	if !c.RejectDuplicateKeys {
-		return nil
-	}
-	if _, twice := in.seen[string(key)]; twice {
-		return c.malformed(fmt.Sprintf("the key %q comes twice in one object, at byte %d", content.Short(string(key)), offset), nil)
-	}
-	if in.seen == nil {
-		in.seen = map[string]struct{}{}
-	}
-	in.seen[string(key)] = struct{}{}
-	return nil
 }
 
 // ErrForbiddenKey is the reason of an answer to a key that the prototype guard

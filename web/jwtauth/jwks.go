@@ -6,25 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/gomiddy/middy/web/internal/claims"
+	"github.com/gomiddy/middy/web/internal/jose"
 )
 
 // maxKeys is more than any issuer has; each is parsed when the set arrives.
 const maxKeys = 256
 
-// keySet is the key set of one issuer, as it was last fetched.
+// keySet is the key set at one URL, as it was last fetched.
 type keySet struct {
-	cfg Config
-	url string
+	cfg   *Config
+	url   string
+	parse func([]byte) (*keyDoc, error)
 
 	mu        sync.Mutex
 	doc       *keyDoc   // the last good one
 	attempted time.Time // when the last fetch began, good or not
+	failed    error     // why the last fetch failed
 	flight    *flight
 }
 
@@ -33,33 +37,53 @@ type flight struct {
 	// The rest is set before done is closed.
 	doc       *keyDoc
 	err       error
-	abandoned bool // the request that fetched is over; those that waited are not
+	abandoned bool // the deadline of the request that fetched has passed; those of others have not
 }
 
 type keyDoc struct {
 	keys []*jwk
+	only bool      // the set has one key in all
 	at   time.Time // when the fetch began
 }
 
-func newKeySet(cfg Config, url string) *keySet { return &keySet{cfg: cfg, url: url} }
+// jwk is a key of a key set: RFC 7517 section 4. Secrets, which a public set cannot
+// have, are not even read.
+type jwk struct {
+	Use    string   `json:"use"`
+	KeyOps []string `json:"key_ops"`
+	Alg    string   `json:"alg"`
+	Kid    *string  `json:"kid"`
+	jose.Key
 
-// has reports whether the set has a key of that id. A token without kid asks for
-// a key without one.
-func (d *keyDoc) has(kid *string) bool {
-	return slices.ContainsFunc(d.keys, func(k *jwk) bool { return same(k.Kid, kid) })
+	key any
+	err error
 }
 
-func same(a, b *string) bool {
-	if a == nil || b == nil {
-		return a == b
+// signs reports whether the set says that the key is for signatures, or does not
+// say.
+func (k *jwk) signs() bool {
+	return (k.Use == "" || k.Use == "sig") && (len(k.KeyOps) == 0 || slices.Contains(k.KeyOps, "verify"))
+}
+
+// has reports whether the set has a key that a token with that kid names.
+func (d *keyDoc) has(kid *string) bool {
+	return slices.ContainsFunc(d.keys, func(k *jwk) bool { return d.named(k, kid) })
+}
+
+// named reports whether a token with that kid names k. One without a kid names a key
+// without one, and the only key of a set: OpenID Connect Core section 10.1 asks for a
+// kid when there are several.
+func (d *keyDoc) named(k *jwk, kid *string) bool {
+	if kid == nil {
+		return k.Kid == nil || d.only
 	}
-	return *a == *b
+	return k.Kid != nil && *k.Kid == *kid
 }
 
 // get returns a set that has the key, if one can be had, or else the newest. It
 // fetches when the set is not fresh, or lacks the key and was not just fetched.
 func (s *keySet) get(ctx context.Context, kid *string) (*keyDoc, error) {
-	for {
+	for again := false; ; again = true {
 		s.mu.Lock()
 		if doc := s.good(kid); doc != nil {
 			s.mu.Unlock()
@@ -67,8 +91,12 @@ func (s *keySet) get(ctx context.Context, kid *string) (*keyDoc, error) {
 		}
 		f, mine := s.flight, false
 		if f == nil {
+			if err := s.failed; err != nil && !again && s.since() < min(s.cfg.Cooldown, emptyCooldown) {
+				s.mu.Unlock()
+				return nil, unavailable(err)
+			}
 			f, mine = &flight{done: make(chan struct{})}, true
-			s.flight, s.attempted = f, s.now()
+			s.flight, s.attempted, s.failed = f, s.now(), nil
 		}
 		s.mu.Unlock()
 		if mine {
@@ -78,13 +106,22 @@ func (s *keySet) get(ctx context.Context, kid *string) (*keyDoc, error) {
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return nil, &KeyError{Reason: "JWKS fetch failed", Temporary: true, Err: ctx.Err()}
+			return nil, unavailable(ctx.Err())
 		}
 		if f.abandoned {
-			continue
+			continue // whoever waited takes over
 		}
 		return s.landed(f)
 	}
+}
+
+// emptyCooldown is how long a failure is remembered when there is no set to go on with:
+// long enough that tokens nobody signed do not wait for a broken server one after the
+// other, and short enough that a hiccup at cold start is no outage.
+const emptyCooldown = 2 * time.Second
+
+func unavailable(err error) error {
+	return &KeyError{Reason: "JWKS fetch failed", Temporary: true, Err: err}
 }
 
 // good is the set, when it will do without a fetch. s.mu is held.
@@ -92,13 +129,24 @@ func (s *keySet) good(kid *string) *keyDoc {
 	if s.doc == nil {
 		return nil
 	}
-	age, since := s.now().Sub(s.doc.at), s.now().Sub(s.attempted)
+	age, has := s.now().Sub(s.doc.at), s.doc.has(kid)
 	fresh := age >= 0 && age <= s.cfg.CacheExpiry // a clock that was set back makes nothing fresh
-	cooling := since >= 0 && since < s.cfg.Cooldown
-	if fresh && (cooling || s.doc.has(kid)) || cooling && s.usable(s.doc) {
+	if fresh && has {
+		return s.doc
+	}
+	// A key that is not there may be in the set that is on its way.
+	if (has || s.flight == nil) && s.since() < s.cfg.Cooldown && s.usable(s.doc) {
 		return s.doc
 	}
 	return nil
+}
+
+// since is how long ago the last fetch began: for ever, when the clock was set back.
+func (s *keySet) since() time.Duration {
+	if d := s.now().Sub(s.attempted); d >= 0 {
+		return d
+	}
+	return math.MaxInt64
 }
 
 func (s *keySet) usable(doc *keyDoc) bool {
@@ -122,7 +170,11 @@ func (s *keySet) lead(ctx context.Context, f *flight) {
 		close(f.done)
 	}()
 	f.doc, f.err = s.fetch(ctx)
-	f.abandoned = f.err != nil && ctx.Err() != nil
+	deadline, bounded := ctx.Deadline()
+	f.abandoned = f.err != nil && bounded && !time.Now().Before(deadline)
+	s.mu.Lock()
+	s.failed = f.err
+	s.mu.Unlock()
 }
 
 // landed is the result of a flight: a set that is too old is better than none,
@@ -136,12 +188,20 @@ func (s *keySet) landed(f *flight) (*keyDoc, error) {
 	if s.doc != nil && s.usable(s.doc) {
 		return s.doc, nil
 	}
-	return nil, &KeyError{Reason: "JWKS fetch failed", Temporary: true, Err: f.err}
+	return nil, unavailable(f.err)
 }
 
+// fetch keeps to the deadline of ctx, and not to its cancellation: a client that hangs
+// up must not use up the cooldown, since it would keep a new key unseen and an old one
+// in use for everybody.
 func (s *keySet) fetch(ctx context.Context) (*keyDoc, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
+	deadline, bounded := ctx.Deadline()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.FetchTimeout)
 	defer cancel()
+	if bounded {
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
 		return nil, err
@@ -162,7 +222,7 @@ func (s *keySet) fetch(ctx context.Context) (*keyDoc, error) {
 	if int64(len(body)) > s.cfg.MaxJWKSBytes {
 		return nil, fmt.Errorf("%s: more than %d bytes", s.url, s.cfg.MaxJWKSBytes)
 	}
-	doc, err := parseJWKS(body)
+	doc, err := s.parse(body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.url, err)
 	}
@@ -182,13 +242,14 @@ func parseJWKS(body []byte) (*keyDoc, error) {
 	if len(set.Keys) > maxKeys {
 		return nil, fmt.Errorf("%d keys, more than %d", len(set.Keys), maxKeys)
 	}
-	doc := &keyDoc{}
+	doc := &keyDoc{only: len(set.Keys) == 1}
 	for _, raw := range set.Keys {
 		k := &jwk{}
-		if err := json.Unmarshal(raw, k); err != nil {
-			continue // RFC 7517 section 5: what is not understood is ignored
+		// RFC 7517 section 5: what is not understood is ignored.
+		if _, err := claims.Object(raw); err != nil || json.Unmarshal(raw, k) != nil {
+			continue
 		}
-		k.key, k.err = k.parse()
+		k.key, k.err = k.Public()
 		doc.keys = append(doc.keys, k)
 	}
 	return doc, nil
@@ -196,11 +257,11 @@ func parseJWKS(body []byte) (*keyDoc, error) {
 
 // choose returns the keys of that id that may verify alg. The error is that of
 // the first that may not.
-func (d *keyDoc) choose(kid *string, alg string, allowed []string) (any, error) {
-	var keys []jwt.VerificationKey
+func (d *keyDoc) choose(kid *string, alg string, allowed []string) ([]any, error) {
+	var keys []any
 	var first error
 	for _, k := range d.keys {
-		if !same(k.Kid, kid) {
+		if !d.named(k, kid) {
 			continue
 		}
 		if err := k.allows(alg, allowed); err == nil {
@@ -211,13 +272,13 @@ func (d *keyDoc) choose(kid *string, alg string, allowed []string) (any, error) 
 	}
 	switch {
 	case len(keys) > 0:
-		return jwt.VerificationKeySet{Keys: keys}, nil
+		return keys, nil
 	case first != nil:
 		return nil, first
 	case kid == nil:
 		return nil, &TokenError{Reason: "No key in JWKS without kid, and the token has none"}
 	}
-	return nil, &TokenError{Reason: fmt.Sprintf("No key in JWKS with kid '%s'", *kid)}
+	return nil, &TokenError{Reason: fmt.Sprintf("No key in JWKS with kid %.64q", *kid)}
 }
 
 // allows pins one algorithm to the key: the one that the set says, or else the
@@ -228,14 +289,14 @@ func (k *jwk) allows(alg string, allowed []string) error {
 		return &TokenError{Reason: "the JWK is not for signatures: its use or key_ops say so"}
 	}
 	if k.Alg != "" && !slices.Contains(allowed, k.Alg) {
-		return &TokenError{Reason: fmt.Sprintf("JWK alg '%s' not in configured allowlist", k.Alg)}
+		return &TokenError{Reason: fmt.Sprintf("JWK alg %.64q not in configured allowlist", k.Alg)}
 	}
 	if k.err != nil {
 		return &TokenError{Reason: "JWK import failed: " + k.err.Error(), Err: k.err}
 	}
 	pinned := k.Alg
 	if pinned == "" {
-		fitting := slices.DeleteFunc(slices.Clone(allowed), func(a string) bool { return !fits(k.key, a) })
+		fitting := slices.DeleteFunc(slices.Clone(allowed), func(a string) bool { return !jose.Fits(k.key, a) })
 		if len(fitting) > 1 {
 			return &TokenError{Reason: "JWK omits 'alg' and multiple algorithms configured; cannot disambiguate"}
 		}
@@ -243,7 +304,7 @@ func (k *jwk) allows(alg string, allowed []string) error {
 			pinned = fitting[0]
 		}
 	}
-	if pinned != alg || !fits(k.key, alg) {
+	if pinned != alg || !jose.Fits(k.key, alg) {
 		return errAlgorithm
 	}
 	return nil

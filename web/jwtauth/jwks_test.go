@@ -117,12 +117,13 @@ func TestIssuers(t *testing.T) {
 		{"no issuer", from(t, "", "k1", "p256"), 401, "Unknown issuer"},
 		{"JavaScript's names are no issuer", from(t, "__proto__", "k1", "p256"), 401, "Unknown issuer"},
 		{"an issuer is matched to the letter", from(t, "https://a/", "k1", "p256"), 401, "Unknown issuer"},
-		{"unknown kid", from(t, "https://a", "ghost", "p256"), 401, "No key in JWKS with kid 'ghost'"},
-		{"no kid", from(t, "https://a", "", "p256"), 401, "No key in JWKS without kid, and the token has none"},
+		{"unknown kid", from(t, "https://a", "ghost", "p256"), 401, `No key in JWKS with kid "ghost"`},
+		{"no kid, where there is one key", from(t, "https://a", "", "p256"), 200, ""},
 		{"same kid in two issuers: the other's key does not vouch", from(t, "https://b", "k1", "p256"), 401, "signature verification failed"},
 		{"same kid in two issuers: its own does", from(t, "https://b", "k1", "p256b"), 200, ""},
 		{"malformed", "a.b", 401, "Malformed token: Invalid Compact JWS"},
-		{"malformed claims", "e30.bnVsbA.", 401, `JWS "alg" (Algorithm) Header Parameter missing or invalid`},
+		{"malformed claims", "e30.bnVsbA.", 401, "Malformed token: JWT Claims Set must be a top-level JSON object"},
+		{"no alg", "e30.e30.", 401, `JWS "alg" (Algorithm) Header Parameter missing or invalid`},
 	} {
 		got := serve(mw, request(step.token))
 		if got.status != step.status || got.reason() != step.reason {
@@ -145,9 +146,15 @@ func TestKeySetRules(t *testing.T) {
 	}{
 		{"without alg, the type decides", jwks("p256", "k", nil), []string{"ES256", "RS256", "EdDSA"}, "k", 200, ""},
 		{"without kid on both sides", jwks("p256", "", nil), []string{"ES256"}, "", 200, ""},
-		{"without kid in the set only", jwks("p256", "", nil), []string{"ES256"}, "k", 401, "No key in JWKS with kid 'k'"},
-		{"an empty kid is a kid", jwks("p256", "", map[string]any{"kid": ""}), []string{"ES256"}, "", 401, "No key in JWKS without kid, and the token has none"},
-		{"alg not allowed", jwks("rsa", "k", map[string]any{"alg": "RS512"}), []string{"RS256", "ES256"}, "k", 401, "JWK alg 'RS512' not in configured allowlist"},
+		{"without kid in the set only", jwks("p256", "", nil), []string{"ES256"}, "k", 401, `No key in JWKS with kid "k"`},
+		{"an empty kid is a kid", keySetOf(jwkOf("p256", "", map[string]any{"kid": ""}), jwkOf("p256b", "b", nil)), []string{"ES256"}, "", 401, "No key in JWKS without kid, and the token has none"},
+		{"without kid in the token, the only key of the set", jwks("p256", "k", nil), []string{"ES256"}, "", 200, ""},
+		{"without kid in the token, one of two keys", keySetOf(jwkOf("p256", "k", nil), jwkOf("p256b", "b", nil)), []string{"ES256"}, "", 401, "No key in JWKS without kid, and the token has none"},
+		{"without kid in the token, two keys of which one is not understood", keySetOf(jwkOf("p256", "k", nil), map[string]any{"kty": 1}), []string{"ES256"}, "", 401, "No key in JWKS without kid, and the token has none"},
+		{"without kid in the token, the only key is for encryption", jwks("p256", "k", map[string]any{"use": "enc"}), []string{"ES256"}, "", 401, "the JWK is not for signatures: its use or key_ops say so"},
+		{"a kid in the token does not name the only key", jwks("p256", "k", nil), []string{"ES256"}, "x", 401, `No key in JWKS with kid "x"`},
+		{"a JWK with a member twice is ignored", `{"keys":[` + strings.Replace(jwks("p256", "k", nil)[len(`{"keys":[`):], `"kty"`, `"KTY":"RSA","kty"`, 1), []string{"ES256"}, "k", 401, `No key in JWKS with kid "k"`},
+		{"alg not allowed", jwks("rsa", "k", map[string]any{"alg": "RS512"}), []string{"RS256", "ES256"}, "k", 401, `JWK alg "RS512" not in configured allowlist`},
 		{"alg of another key type", jwks("rsa", "k", map[string]any{"alg": "ES256"}), []string{"RS256", "ES256"}, "k", 401, errAlgorithm.Reason},
 		{"RSA without alg is ambiguous", jwks("rsa", "k", nil), []string{"RS256", "PS256", "ES256"}, "k", 401, "JWK omits 'alg' and multiple algorithms configured; cannot disambiguate"},
 		{"a key of another type", jwks("rsa", "k", nil), []string{"RS256", "ES256"}, "k", 401, errAlgorithm.Reason},
@@ -163,14 +170,14 @@ func TestKeySetRules(t *testing.T) {
 		{"an RSA key of 8 bits", keySetOf(map[string]any{"kty": "RSA", "n": "_w", "e": "AQAB", "kid": "k"}), []string{"ES256", "RS256"}, "k", 401, "JWK import failed:"},
 		{"an RSA exponent of 5 bytes", jwks("rsa", "k", map[string]any{"e": "AQAAAAE"}), []string{"ES256", "RS256"}, "k", 401, "JWK import failed:"},
 		{"an Ed25519 key of 1 byte", jwks("ed", "k", map[string]any{"x": "AA"}), []string{"ES256", "EdDSA"}, "k", 401, "JWK import failed:"},
-		{"no keys", `{"keys":[]}`, []string{"ES256"}, "k", 401, "No key in JWKS with kid 'k'"},
+		{"no keys", `{"keys":[]}`, []string{"ES256"}, "k", 401, `No key in JWKS with kid "k"`},
 		{"no keys member", `{}`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
 		{"null keys", `{"keys":null}`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
 		{"no JSON", `<html>`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
 		{"nothing", ``, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
-		{"256 keys", `{"keys":[{}` + strings.Repeat(",{}", 255) + `]}`, []string{"ES256"}, "k", 401, "No key in JWKS with kid 'k'"},
+		{"256 keys", `{"keys":[{}` + strings.Repeat(",{}", 255) + `]}`, []string{"ES256"}, "k", 401, `No key in JWKS with kid "k"`},
 		{"257 keys", `{"keys":[{}` + strings.Repeat(",{}", 256) + `]}`, []string{"ES256"}, "k", 503, "JWKS fetch failed"},
-		{"1 MiB", `{"keys":[]}` + strings.Repeat(" ", 1<<20-11), []string{"ES256"}, "k", 401, "No key in JWKS with kid 'k'"},
+		{"1 MiB", `{"keys":[]}` + strings.Repeat(" ", 1<<20-11), []string{"ES256"}, "k", 401, `No key in JWKS with kid "k"`},
 		{"1 MiB and a byte", `{"keys":[]}` + strings.Repeat(" ", 1<<20-10), []string{"ES256"}, "k", 503, "JWKS fetch failed"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
@@ -242,8 +249,13 @@ func TestTheLifeOfAKeySet(t *testing.T) {
 	}
 	srv.answer(503, "")
 	step("the server is down at first", old, 503, 1)
-	step("and without a set each request tries", old, 503, 2)
+	now = now.Add(2*time.Second - 1)
+	step("and for two seconds the failure is remembered", old, 503, 1)
+	now = now.Add(1)
+	step("then the next request tries", old, 503, 2)
 	srv.set(jwks("p256", "old", nil))
+	step("a set that is back is not seen before they are over", old, 503, 2)
+	now = now.Add(2 * time.Second)
 	step("it is back", old, 200, 3)
 	now = now.Add(10 * time.Minute)
 	step("fresh to the last moment", old, 200, 3)
@@ -267,7 +279,9 @@ func TestTheLifeOfAKeySet(t *testing.T) {
 	srv.answer(500, "")
 	step("stale to the last moment", fresh, 200, 9)
 	now = now.Add(time.Second)
-	step("then no more, cooldown or not", fresh, 503, 10)
+	step("then no more, and the failure is remembered for two seconds", fresh, 503, 9)
+	now = now.Add(time.Second)
+	step("and no longer, cooldown or not", fresh, 503, 10)
 }
 
 func TestMaxStaleAndCooldownCanBeSwitchedOff(t *testing.T) {
@@ -288,8 +302,10 @@ func TestMaxStaleAndCooldownCanBeSwitchedOff(t *testing.T) {
 	}
 	now = now.Add(11 * time.Minute)
 	srv.answer(500, "")
-	if got := serve(mw, request(token)); got.status != 503 {
-		t.Fatal(got.status)
+	for calls := int32(3); calls <= 4; calls++ { // without a cooldown each request tries
+		if got := serve(mw, request(token)); got.status != 503 || srv.calls.Load() != calls {
+			t.Fatalf("got %d after %d fetches, want 503 after %d", got.status, srv.calls.Load(), calls)
+		}
 	}
 }
 
@@ -405,6 +421,83 @@ func TestAFetchBelongsToItsRequest(t *testing.T) {
 		wg.Wait()
 		if calls.Load() != 2 {
 			t.Errorf("%d fetches", calls.Load())
+		}
+	})
+}
+
+// A client that hangs up uses up nothing: else it could keep a new key from being seen,
+// and a withdrawn one in use, by hanging up at the end of each cooldown.
+func TestAFetchOutlivesTheClientThatAsked(t *testing.T) {
+	token, set := from(t, "a", "k", "p256"), jwks("p256", "k", nil)
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		v := NewVerifier(remote(func(r *http.Request) (*http.Response, error) {
+			calls.Add(1)
+			select {
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			case <-time.After(2 * time.Second):
+				return reply(set), nil
+			}
+		}))
+		ctx, hangUp := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = v.Verify(ctx, token) })
+		synctest.Wait()
+		hangUp()
+		wg.Wait()
+		if _, err := v.Verify(t.Context(), token); err != nil || calls.Load() != 1 {
+			t.Errorf("after %d fetches: %v", calls.Load(), err)
+		}
+	})
+}
+
+func TestAFetchEndsWithTheDeadlineOfItsRequest(t *testing.T) {
+	token := from(t, "a", "k", "p256")
+	synctest.Test(t, func(t *testing.T) {
+		v := NewVerifier(remote(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		if _, err := v.Verify(ctx, token); err == nil || time.Since(begin) != time.Second {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+	})
+}
+
+// The set that is on its way may have the key.
+func TestATokenWithANewKeyWaitsForTheFetchThatIsUnderWay(t *testing.T) {
+	older, newer := from(t, "a", "old", "p256"), from(t, "a", "new", "p256b")
+	sets := []string{jwks("p256", "old", nil), keySetOf(jwkOf("p256", "old", nil), jwkOf("p256b", "new", nil))}
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		v := NewVerifier(remote(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second) // synthetic
+			return reply(sets[calls.Add(1)-1]), nil
+		}))
+		if _, err := v.Verify(t.Context(), older); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() {
+				if _, err := v.Verify(t.Context(), newer); err != nil {
+					t.Errorf("a new key during the fetch: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		begin := time.Now()
+		if _, err := v.Verify(t.Context(), older); err != nil || time.Since(begin) != 0 {
+			t.Errorf("a known key waited %v: %v", time.Since(begin), err)
+		}
+		wg.Wait()
+		if calls.Load() != 2 {
+			t.Errorf("%d fetches, want 2", calls.Load())
 		}
 	})
 }

@@ -37,8 +37,9 @@
 // # The life of a sandbox
 //
 // No goroutine outlives its request. A key set is fetched within the request that needs it
-// and within its context, one fetch at a time for each issuer; nothing crosses a
-// freeze, and no idle connection is kept. Ages go by the wall clock. To have the
+// and by its deadline, one fetch at a time for each issuer; a client that hangs up does
+// not end the fetch, since others wait for it. Nothing crosses a freeze, and no idle
+// connection is kept. Ages go by the wall clock. To have the
 // key sets before the first request, call [Verifier.Prefetch] at cold start.
 //
 // # Differences from Middy's http-jwt
@@ -54,7 +55,13 @@
 //     when one is configured. use and key_ops are heeded; an RSA key has 2048 to
 //     16384 bits; a secret is as long as RFC 7518 asks, unless
 //     [Config.AllowShortSecret].
-//   - A query parameter that comes twice is not taken.
+//   - A token without kid is verified with the only key of a set, as OpenID Connect Core
+//     section 10.1 has it.
+//   - A token has one spelling, and its members come once: a header or a claim that comes
+//     twice, also by case as encoding/json folds it, is refused, and so is a registered
+//     claim in another case. Claims, Decode and the checks read the same.
+//   - The token of an Application Load Balancer can be verified: [Config.LoadBalancers].
+//   - Two Authorization headers, or a query parameter that comes twice, are refused.
 package jwtauth
 
 import (
@@ -72,16 +79,18 @@ import (
 
 	"github.com/gomiddy/middy/internal/loopback"
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/jose"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
-// Config of [New]. Algorithms and exactly one of Secret, PublicKey and Issuers
-// are required.
+// Config of [New]. Exactly one of Secret, PublicKey, Issuers and LoadBalancers is
+// required, and, but for LoadBalancers, Algorithms.
 type Config struct {
 	// Algorithms that are accepted: HS256, HS384, HS512, RS256, RS384, RS512, PS256,
 	// PS384, PS512, ES256, ES384, ES512, EdDSA (RFC 7518 section 3.1, RFC 8037).
 	// "none" does not exist here. With Secret only those that begin with HS, with
-	// PublicKey and Issuers none of these.
+	// PublicKey and Issuers none of these. Default: ES256 with LoadBalancers.
 	Algorithms []string
 
 	// Secret returns the HMAC secret. It is called for every token, so it should
@@ -100,7 +109,17 @@ type Config struct {
 	// Issuers by their name, which is the iss of their tokens to the letter.
 	Issuers map[string]Issuer
 
-	// Sources of the token. The default is the Authorization header.
+	// LoadBalancers are the ARNs of Application Load Balancers that authenticate users.
+	// Their token is in the header X-Amzn-Oidc-Data, signed with ES256 and a key that is
+	// fetched by its kid; iss, client and exp are in its JOSE header, where Issuer and
+	// Audience look for the first two. A target that is reached past the load balancer
+	// gets the header from anybody, so the signer must be one of these:
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-authenticate-users.html
+	LoadBalancers []string
+
+	// Sources of the token. Default: the Authorization header; X-Amzn-Oidc-Data with
+	// LoadBalancers. A token that comes in X-Amzn-Oidc-Data alone may be padded, as load
+	// balancers write it.
 	Sources bearer.Sources
 	// MaxTokenBytes is the longest token that is looked at. 0 is 16 KiB.
 	MaxTokenBytes int
@@ -130,11 +149,16 @@ type Config struct {
 	// Realm goes into WWW-Authenticate. Public.
 	Realm string
 
+	// DPoP also accepts the scheme DPoP, for tokens that are bound to a key. Put package
+	// dpop inside, which checks the proof: without it such a token is a bearer token.
+	DPoP bool
+
 	// CacheExpiry is how long a key set is fresh. 0 is 10 minutes.
 	CacheExpiry time.Duration
 	// Cooldown is the least time between two fetches of one key set, when a token
-	// names a key that is not in it, or the last fetch failed and an older set is
-	// at hand. 0 is 30 seconds, negative none.
+	// names a key that is not in it, or the last fetch failed. While there is no set that
+	// may be used, it is at most 2 seconds, in which tokens are answered with 503.
+	// Default: 30 seconds. Negative: none.
 	Cooldown time.Duration
 	// MaxStale is how long after CacheExpiry a key set is still used while its
 	// server fails. A key that its issuer withdraws during an outage is believed for
@@ -193,21 +217,29 @@ func (c Config) Validate() error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf("jwtauth: "+format, args...)) }
 	sources := 0
-	for _, set := range []bool{c.Secret != nil, c.PublicKey != nil, len(c.Issuers) > 0} {
+	for _, set := range []bool{c.Secret != nil, c.PublicKey != nil, len(c.Issuers) > 0, len(c.LoadBalancers) > 0} {
 		if set {
 			sources++
 		}
 	}
 	switch {
 	case sources == 0:
-		add("no key source configured: set Secret, PublicKey or Issuers")
+		add("no key source configured: set Secret, PublicKey, Issuers or LoadBalancers")
 	case sources > 1:
-		add("set exactly one of Secret, PublicKey and Issuers")
+		add("set exactly one of Secret, PublicKey, Issuers and LoadBalancers")
 	}
 	if c.PreviousSecret != nil && c.Secret == nil {
 		add("PreviousSecret is set without Secret")
 	}
-	needed := len(c.Issuers) == 0
+	for _, arn := range c.LoadBalancers {
+		if _, err := keyURL(arn); err != nil {
+			add("LoadBalancers: %w", err)
+		}
+	}
+	if len(c.LoadBalancers) > 0 && c.Sources != (bearer.Sources{}) && !c.fromALB() {
+		add("Sources does not go with LoadBalancers: they write the header %s only", oidcData)
+	}
+	needed := len(c.Issuers) == 0 && len(c.LoadBalancers) == 0
 	for _, i := range c.Issuers {
 		needed = needed || len(i.Algorithms) == 0
 	}
@@ -247,11 +279,11 @@ func (c Config) checkAlgorithms(list []string, where string, add func(string, ..
 		switch {
 		case strings.EqualFold(alg, "none"):
 			add("algorithm 'none' is not allowed (%s)", where)
-		case family(alg) == unknown:
+		case jose.FamilyOf(alg) == jose.Unknown:
 			add("algorithm %q is not known (%s)", alg, where)
-		case c.Secret != nil && family(alg) != hmacFamily:
+		case c.Secret != nil && jose.FamilyOf(alg) != jose.HMAC:
 			add("%s has %s: a Secret goes with HS256, HS384 and HS512 only", where, alg)
-		case c.Secret == nil && family(alg) == hmacFamily:
+		case c.Secret == nil && jose.FamilyOf(alg) == jose.HMAC:
 			add("%s has %s: whoever can verify with a shared secret can sign with it, so it is never a public key. Set Secret, or leave %s out", where, alg, alg)
 		}
 	}
@@ -283,6 +315,13 @@ func (c Config) withDefaults() Config {
 	c.Cooldown = cmp.Or(c.Cooldown, 30*time.Second)
 	c.MaxStale = max(cmp.Or(c.MaxStale, time.Hour), 0)
 	c.FetchTimeout = cmp.Or(c.FetchTimeout, 5*time.Second)
+	if len(c.LoadBalancers) > 0 {
+		c.Sources = bearer.Sources{Header: oidcData}
+		if len(c.Algorithms) == 0 {
+			c.Algorithms = []string{"ES256"}
+		}
+	}
+	c.LoadBalancers = slices.Clone(c.LoadBalancers)
 	c.Algorithms, c.Issuer, c.Audience = slices.Clone(c.Algorithms), slices.Clone(c.Issuer), slices.Clone(c.Audience)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -298,6 +337,8 @@ type Verifier struct {
 	issuers map[string]*issuer
 	parsed  parsedKey
 	guard   func(http.Handler) http.Handler
+
+	balancers balancerKeys
 }
 
 // NewVerifier is [New] for those who need more than the middleware. It panics
@@ -308,13 +349,13 @@ func NewVerifier(cfg Config) *Verifier {
 	}
 	cfg = cfg.withDefaults()
 	v := &Verifier{cfg: cfg, issuers: make(map[string]*issuer, len(cfg.Issuers))}
-	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, Verify: v.verify})
+	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, DPoP: cfg.DPoP, Verify: v.verify})
 	for name, i := range cfg.Issuers {
 		algorithms := slices.Clone(i.Algorithms)
 		if len(algorithms) == 0 {
 			algorithms = cfg.Algorithms
 		}
-		v.issuers[name] = &issuer{algorithms: algorithms, audience: slices.Clone(i.Audience), keys: newKeySet(cfg, i.JWKS)}
+		v.issuers[name] = &issuer{algorithms: algorithms, audience: slices.Clone(i.Audience), keys: &keySet{cfg: &v.cfg, url: i.JWKS, parse: parseJWKS}}
 	}
 	return v
 }
@@ -356,6 +397,7 @@ func RequireScopes(scopes ...string) func(http.Handler) http.Handler {
 	scopes = slices.Clone(scopes)
 	challenge := bearer.Challenge{Code: bearer.InsufficientScope, Scope: strings.Join(scopes, " ")}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("jwtauth", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			t, ok := FromContext(r.Context())
 			if !ok {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/gomiddy/middy/middytest"
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/jose"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
@@ -149,12 +150,13 @@ func TestMiddysVectors(t *testing.T) {
 		{"HS256 ok", nil, http.Header{"Authorization": {"Bearer " + user}}, "", 200, ""},
 		{"hyphen/dotted key and payloadKey: a Go value needs no path, the scheme is in lower case", nil, http.Header{"Authorization": {"bearer " + user}}, "", 200, ""},
 		{"no header", nil, nil, "", 401, none},
-		{"three parts", nil, http.Header{"Authorization": {"Bearer " + user + " junk"}}, "", 401, none},
+		{"three parts", nil, http.Header{"Authorization": {"Bearer " + user + " junk"}}, "", 401, "the Authorization header has text behind the token"},
 		{"expired", nil, http.Header{"Authorization": {"Bearer " + exp1}}, "", 401, `"exp" claim timestamp check failed`},
 		{"nbf", nil, http.Header{"Authorization": {"Bearer " + nbf}}, "", 401, `"nbf" claim timestamp check failed`},
 		{"requireExp", func(c *Config) { c.RequireExp = true }, http.Header{"Authorization": {"Bearer " + user}}, "", 401, `missing required "exp" claim`},
 		{"maxTokenAge", func(c *Config) { c.MaxTokenAge = time.Hour }, http.Header{"Authorization": {"Bearer " + iat1}}, "", 401, `"iat" claim timestamp check failed (too far in the past)`},
-		{"audience any-of", func(c *Config) { c.Audience = []string{"x", "y"} }, http.Header{"Authorization": {"Bearer " + audZY, "Bearer other"}}, "", 200, ""},
+		{"audience any-of", func(c *Config) { c.Audience = []string{"x", "y"} }, http.Header{"Authorization": {"Bearer " + audZY}}, "", 200, ""},
+		{"of two headers, Middy takes the first", nil, http.Header{"Authorization": {"Bearer " + user, "Bearer other"}}, "", 401, "the header Authorization comes twice"},
 		{"quoted cookie", func(c *Config) { c.Sources.Cookie = "t" }, http.Header{"Cookie": {`a=b; t="` + user + `"; c=d`}}, "", 200, ""},
 		{"configured cookie suppresses Authorization", func(c *Config) { c.Sources.Cookie = "t" }, http.Header{"Authorization": {"Bearer " + user}}, "", 401, none},
 		{"query after wrong scheme", func(c *Config) { c.Sources = bearer.Sources{Header: "Authorization", Query: "id_token"} }, http.Header{"Authorization": {"Basic dXNlcjpwYXNz"}}, "id_token=" + user, 200, ""},
@@ -283,11 +285,11 @@ func TestWeakRSAKeysAreRefused(t *testing.T) {
 		"exponent 1": {N: n, E: 1},
 		"exponent 4": {N: n, E: 4},
 	} {
-		if sound(k) == nil {
+		if jose.Sound(k) == nil {
 			t.Errorf("%s passed", rule)
 		}
 	}
-	if err := sound(&rsa.PublicKey{N: n, E: 3}); err != nil {
+	if err := jose.Sound(&rsa.PublicKey{N: n, E: 3}); err != nil {
 		t.Error(err)
 	}
 }
@@ -661,7 +663,7 @@ func FuzzJWKS(f *testing.F) {
 			return
 		}
 		for _, k := range doc.keys {
-			if k.err == nil && sound(k.key) != nil {
+			if k.err == nil && jose.Sound(k.key) != nil {
 				t.Fatal("an unsound key")
 			}
 			_, _ = doc.choose(k.Kid, "ES256", []string{"ES256", "RS256"})

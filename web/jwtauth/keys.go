@@ -8,63 +8,17 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/gomiddy/middy/web/internal/jose"
 )
 
-type algFamily int
-
-const (
-	unknown algFamily = iota
-	hmacFamily
-	rsaFamily
-	ecFamily
-	okpFamily
-)
-
-// family is what kind of key an algorithm takes.
-func family(alg string) algFamily {
-	switch alg {
-	case "HS256", "HS384", "HS512":
-		return hmacFamily
-	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
-		return rsaFamily
-	case "ES256", "ES384", "ES512":
-		return ecFamily
-	case "EdDSA":
-		return okpFamily
-	}
-	return unknown
-}
-
-// fits reports whether a key may be used with an algorithm. golang-jwt looks at
-// the Go type only, and would take a P-384 key for ES256.
-func fits(key any, alg string) bool {
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		return family(alg) == rsaFamily
-	case *ecdsa.PublicKey:
-		return map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}[alg] == key.Curve
-	case ed25519.PublicKey:
-		return alg == "EdDSA"
-	}
-	return false
-}
-
-// keyring is what a token is verified with, without Issuers.
-type keyring struct {
-	keys       []jwt.VerificationKey
-	algorithms []string
-}
-
+// ownKeys are those of Secret or PublicKey.
 func (v *Verifier) ownKeys(ctx context.Context) (keyring, error) {
 	if v.cfg.Secret != nil {
 		return v.secrets(ctx)
@@ -77,9 +31,9 @@ func (v *Verifier) ownKeys(ctx context.Context) (keyring, error) {
 	if err != nil {
 		return keyring{}, &KeyError{Reason: "the public key cannot be used", Err: err}
 	}
-	ring := keyring{keys: []jwt.VerificationKey{key}}
+	ring := keyring{keys: []any{key}, rules: rules{v.cfg.Issuer, v.cfg.Audience}}
 	for _, alg := range v.cfg.Algorithms {
-		if fits(key, alg) {
+		if jose.Fits(key, alg) {
 			ring.algorithms = append(ring.algorithms, alg)
 		}
 	}
@@ -97,7 +51,7 @@ func (v *Verifier) secrets(ctx context.Context) (keyring, error) {
 	if len(secret) == 0 {
 		return keyring{}, &KeyError{Reason: "Secret is empty"}
 	}
-	ring := keyring{keys: []jwt.VerificationKey{secret}}
+	ring := keyring{keys: []any{secret}, rules: rules{v.cfg.Issuer, v.cfg.Audience}}
 	for _, alg := range v.cfg.Algorithms {
 		if v.longEnough(secret, []string{alg}) {
 			ring.algorithms = append(ring.algorithms, alg)
@@ -154,7 +108,7 @@ func parsePublicKey(pub PublicKey) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a SubjectPublicKeyInfo in DER: %w", err)
 	}
-	if err := sound(key); err != nil {
+	if err := jose.Sound(key); err != nil {
 		return nil, err
 	}
 	spec := strings.Replace(pub.Spec, "EDWARDS25519", "ED25519", 1) // KMS's name, and Middy's
@@ -162,28 +116,6 @@ func parsePublicKey(pub PublicKey) (any, error) {
 		return nil, fmt.Errorf("the KeySpec is %s, and the key is %s", spec, kind(key))
 	}
 	return key, nil
-}
-
-// sound refuses keys that are weak, or so large that verifying is an attack.
-func sound(key any) error {
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		if n := key.N.BitLen(); n < 2048 || n > 16384 {
-			return fmt.Errorf("an RSA key of %d bits: need 2048 (RFC 7518 section 3.3) to 16384", n)
-		}
-		if key.E < 3 || key.E%2 == 0 {
-			return fmt.Errorf("an RSA exponent of %d", key.E)
-		}
-		return nil
-	case *ecdsa.PublicKey:
-		if specs(key) == "" {
-			return errors.New("a curve other than P-256, P-384 and P-521")
-		}
-		return nil
-	case ed25519.PublicKey:
-		return nil
-	}
-	return fmt.Errorf("a key of type %T", key)
 }
 
 // specs is the key's KeySpec.
@@ -206,84 +138,3 @@ func isSpec(spec string) bool {
 }
 
 func kind(key any) string { return "a key of KeySpec " + specs(key) }
-
-// jwk is a key of a key set: RFC 7517 section 4, RFC 7518 section 6, RFC 8037.
-// Secrets, which a public set cannot have, are not even read.
-type jwk struct {
-	Kty    string   `json:"kty"`
-	Use    string   `json:"use"`
-	KeyOps []string `json:"key_ops"`
-	Alg    string   `json:"alg"`
-	Kid    *string  `json:"kid"`
-	Crv    string   `json:"crv"`
-	N      string   `json:"n"`
-	E      string   `json:"e"`
-	X      string   `json:"x"`
-	Y      string   `json:"y"`
-
-	key any
-	err error
-}
-
-// signs reports whether the set says that the key is for signatures, or does not
-// say.
-func (k *jwk) signs() bool {
-	return (k.Use == "" || k.Use == "sig") && (len(k.KeyOps) == 0 || slices.Contains(k.KeyOps, "verify"))
-}
-
-func (k *jwk) parse() (any, error) {
-	var key any
-	var err error
-	switch {
-	case k.Kty == "RSA":
-		key, err = k.rsa()
-	case k.Kty == "EC":
-		key, err = k.ec()
-	case k.Kty == "OKP" && k.Crv == "Ed25519":
-		x, e := octets(k.X)
-		if e != nil || len(x) != ed25519.PublicKeySize {
-			return nil, errors.New("x is not an Ed25519 key")
-		}
-		key = ed25519.PublicKey(x)
-	default:
-		return nil, fmt.Errorf("unsupported kty %q, crv %q", k.Kty, k.Crv)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return key, sound(key)
-}
-
-func (k *jwk) rsa() (any, error) {
-	n, err := octets(k.N)
-	if err != nil || len(n) == 0 {
-		return nil, errors.New("n is not base64url")
-	}
-	e, err := octets(k.E)
-	if err != nil || len(e) == 0 || len(e) > 4 {
-		return nil, errors.New("e is not a small number")
-	}
-	exponent := new(big.Int).SetBytes(e).Int64()
-	if exponent > 1<<31-1 {
-		return nil, errors.New("e is not a small number")
-	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent)}, nil
-}
-
-func (k *jwk) ec() (any, error) {
-	curve, ok := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[k.Crv]
-	if !ok {
-		return nil, fmt.Errorf("unsupported crv %q", k.Crv)
-	}
-	size := (curve.Params().BitSize + 7) / 8
-	x, errX := octets(k.X)
-	y, errY := octets(k.Y)
-	if errX != nil || errY != nil || len(x) != size || len(y) != size { // RFC 7518 section 6.2.1.2: the full size
-		return nil, fmt.Errorf("x and y are not coordinates of %s", k.Crv)
-	}
-	return ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
-}
-
-func octets(s string) ([]byte, error) {
-	return base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
-}

@@ -1,13 +1,10 @@
 package jwtauth
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"strings"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
@@ -23,7 +20,8 @@ type Token struct {
 	raw json.RawMessage
 }
 
-// Decode decodes the claims into v, as [json.Unmarshal] does.
+// Decode decodes the claims into v, as [json.Unmarshal] does. It reads what was checked:
+// a token with a claim that comes twice, also by case, is refused.
 func (t *Token) Decode(v any) error { return json.Unmarshal(t.raw, v) }
 
 // Subject is the sub claim, or "".
@@ -91,31 +89,3 @@ type TokenError = bearer.TokenError
 
 // A KeyError says that a token could not be judged, for want of a key.
 type KeyError = bearer.KeyError
-
-// claims is a claims set as golang-jwt decodes it, with its bytes.
-type claims struct {
-	set map[string]any
-	raw json.RawMessage
-}
-
-func (c *claims) UnmarshalJSON(b []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	c.set = nil
-	if err := dec.Decode(&c.set); err != nil {
-		return err
-	}
-	if c.set == nil {
-		return errors.New("null is not a claims set")
-	}
-	c.raw = bytes.Clone(b)
-	return nil
-}
-
-// golang-jwt asks for these to validate claims, which is done in check.
-func (*claims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
-func (*claims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
-func (*claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
-func (*claims) GetIssuer() (string, error)                   { return "", nil }
-func (*claims) GetSubject() (string, error)                  { return "", nil }
-func (*claims) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }

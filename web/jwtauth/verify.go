@@ -3,12 +3,12 @@ package jwtauth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/gomiddy/middy/web/internal/claims"
+	"github.com/gomiddy/middy/web/internal/jose"
 )
 
 // Verify verifies a token. The error is a [*TokenError] when the token is to
@@ -17,24 +17,54 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if len(token) > v.cfg.MaxTokenBytes {
 		return nil, &TokenError{Reason: fmt.Sprintf("the token has %d bytes, more than MaxTokenBytes, %d", len(token), v.cfg.MaxTokenBytes), Public: "The token is too long."}
 	}
-	j := judgement{v: v, rules: rules{issuer: v.cfg.Issuer, audience: v.cfg.Audience}}
-	if len(v.issuers) == 0 {
+	var ring keyring
+	if v.cfg.Secret != nil || v.cfg.PublicKey != nil {
 		// Before the token is looked at: a key that cannot be used is our mistake, and
 		// no bad token may hide it.
 		var err error
-		if j.own, err = v.ownKeys(ctx); err != nil {
+		if ring, err = v.ownKeys(ctx); err != nil {
 			return nil, err
 		}
 	}
-	parser := jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
-	t, err := parser.ParseWithClaims(token, &j.claims, func(t *jwt.Token) (any, error) { return j.keys(ctx, t) })
+	jws, err := jose.Parse(token, v.cfg.fromALB())
 	if err != nil {
-		return nil, j.refusal(token, t, err)
+		return nil, v.malformed(err.Error(), err)
 	}
-	if err := j.check(t.Header); err != nil {
+	set, err := claims.Set(jws.Payload)
+	if err != nil {
+		return nil, v.malformed("JWT Claims Set must be a top-level JSON object", err)
+	}
+	alg, err := jws.Alg()
+	if err != nil {
+		return nil, &TokenError{Reason: err.Error()}
+	}
+	if err := critical(jws.Header); err != nil {
 		return nil, err
 	}
-	verified := &Token{Header: t.Header, Claims: j.claims.set, raw: j.claims.raw}
+	// Nothing in the token is verified yet: it may only select among what is configured.
+	switch {
+	case len(v.issuers) > 0:
+		ring, err = v.issuersKeys(ctx, jws.Header, alg, set)
+	case len(v.cfg.LoadBalancers) > 0:
+		ring, err = v.balancersKey(ctx, jws.Header, alg, set)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(ring.algorithms, alg) {
+		return nil, errAlgorithm
+	}
+	if err := ring.verify(jws, alg); err != nil {
+		return nil, &TokenError{Reason: "signature verification failed", Err: err}
+	}
+	about := set
+	if ring.about != nil {
+		about = ring.about
+	}
+	if err := v.check(jws.Header, about, ring.rules); err != nil {
+		return nil, err
+	}
+	verified := &Token{Header: jws.Header, Claims: set, raw: jws.Payload}
 	if v.cfg.Check != nil {
 		if err := v.cfg.Check(ctx, verified); err != nil {
 			return nil, checked(err)
@@ -43,58 +73,56 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	return verified, nil
 }
 
-// judgement is one token on its way.
-type judgement struct {
-	v      *Verifier
-	own    keyring // without Issuers
-	rules  rules
-	claims claims
+// keyring is what a token is verified with.
+type keyring struct {
+	keys       []any
+	algorithms []string
+	rules
+	about map[string]any // the claims that rules and times hold for, if not the token's own
 }
 
 type rules struct{ issuer, audience []string }
 
-// keys chooses what the signature is verified with. The token has been decoded,
-// and nothing in it is to be believed: it may only select among what is
-// configured.
-func (j *judgement) keys(ctx context.Context, t *jwt.Token) (any, error) {
-	if j.claims.set == nil {
-		return nil, &TokenError{Reason: "JWT Claims Set must be a top-level JSON object"}
-	}
-	if err := critical(t.Header); err != nil {
-		return nil, err
-	}
-	alg := t.Method.Alg()
-	if len(j.v.issuers) == 0 {
-		if !slices.Contains(j.own.algorithms, alg) {
-			return nil, errAlgorithm
+// verify tries each key, and returns the error of the last.
+func (k keyring) verify(jws *jose.JWS, alg string) (err error) {
+	for _, key := range k.keys {
+		if err = jws.Verify(alg, key); err == nil {
+			return nil
 		}
-		return jwt.VerificationKeySet{Keys: j.own.keys}, nil
 	}
-	iss, _ := j.claims.set["iss"].(string)
-	issuer, ok := j.v.issuers[iss]
+	return err
+}
+
+// issuersKeys are those of the issuer that the token names.
+func (v *Verifier) issuersKeys(ctx context.Context, header map[string]any, alg string, set map[string]any) (keyring, error) {
+	iss, _ := set["iss"].(string)
+	issuer, ok := v.issuers[iss]
 	if !ok { // also without iss: no issuer is called ""
-		return nil, &TokenError{Reason: "Unknown issuer"}
+		return keyring{}, &TokenError{Reason: "Unknown issuer"}
 	}
-	j.rules = rules{issuer: []string{iss}, audience: issuer.audience}
 	if !slices.Contains(issuer.algorithms, alg) {
-		return nil, errAlgorithm // before a key set is fetched for it
+		return keyring{}, errAlgorithm // before a key set is fetched for it
 	}
-	kid, err := keyID(t.Header)
+	kid, err := keyID(header)
 	if err != nil {
-		return nil, err
+		return keyring{}, err
 	}
-	set, err := issuer.keys.get(ctx, kid)
+	doc, err := issuer.keys.get(ctx, kid)
 	if err != nil {
-		return nil, err
+		return keyring{}, err
 	}
-	return set.choose(kid, alg, issuer.algorithms)
+	keys, err := doc.choose(kid, alg, issuer.algorithms)
+	if err != nil {
+		return keyring{}, err
+	}
+	return keyring{keys: keys, algorithms: issuer.algorithms, rules: rules{issuer: []string{iss}, audience: issuer.audience}}, nil
 }
 
 // errAlgorithm is never changed.
 var errAlgorithm = &TokenError{Reason: `"alg" (Algorithm) Header Parameter value not allowed`}
 
 // critical refuses every extension that must be understood: RFC 7515 section
-// 4.1.11. golang-jwt does not look.
+// 4.1.11.
 func critical(header map[string]any) error {
 	crit, ok := header["crit"]
 	if !ok {
@@ -105,7 +133,7 @@ func critical(header map[string]any) error {
 		return &TokenError{Reason: `"crit" (Critical) Header Parameter MUST be an array of non-empty strings when present`}
 	}
 	name, _ := list[0].(string)
-	return &TokenError{Reason: fmt.Sprintf("Extension Header Parameter %q is not recognized", name)}
+	return &TokenError{Reason: fmt.Sprintf("Extension Header Parameter %.64q is not recognized", name)}
 }
 
 func keyID(header map[string]any) (*string, error) {
@@ -119,46 +147,19 @@ func keyID(header map[string]any) (*string, error) {
 	}
 }
 
-// refusal puts golang-jwt's error into our words.
-func (j *judgement) refusal(token string, t *jwt.Token, err error) error {
-	if e, ok := errors.AsType[*TokenError](err); ok {
-		return e
-	}
-	if e, ok := errors.AsType[*KeyError](err); ok {
-		return e
-	}
-	reason := "signature verification failed"
-	switch {
-	case errors.Is(err, jwt.ErrTokenMalformed):
-		reason = malformed(token, t)
-		if len(j.v.issuers) > 0 {
-			reason = "Malformed token: " + reason
-		}
-	case errors.Is(err, jwt.ErrTokenUnverifiable) && t != nil && t.Method == nil:
-		reason = errAlgorithm.Reason
-		if _, ok := t.Header["alg"].(string); !ok {
-			reason = `JWS "alg" (Algorithm) Header Parameter missing or invalid`
-		}
+// malformed refuses what is no JWT, in the words of Middy, which has others for issuers.
+func (v *Verifier) malformed(reason string, err error) error {
+	if len(v.issuers) > 0 {
+		reason = "Malformed token: " + reason
 	}
 	return &TokenError{Reason: reason, Err: err}
-}
-
-func malformed(token string, t *jwt.Token) string {
-	switch {
-	case strings.Count(token, ".") != 2:
-		return "Invalid Compact JWS"
-	case t == nil || t.Header == nil:
-		return "JWS Protected Header is invalid"
-	default:
-		return "JWT Claims Set must be a top-level JSON object"
-	}
 }
 
 // check holds the claims against the configuration. The order is that of jose,
 // so that a token with two faults is refused for the same one. RFC 7519 section
 // 4.1.
-func (j *judgement) check(header map[string]any) error {
-	c, cfg := j.claims.set, &j.v.cfg
+func (v *Verifier) check(header, c map[string]any, rules rules) error {
+	cfg := &v.cfg
 	if typ, _ := header["typ"].(string); cfg.Type != "" && mediaType(typ) != mediaType(cfg.Type) {
 		return &TokenError{Reason: `unexpected "typ" JWT header value`, Public: "The token is of another type."}
 	}
@@ -166,19 +167,19 @@ func (j *judgement) check(header map[string]any) error {
 		claim string
 		when  bool
 	}{
-		{"iss", len(j.rules.issuer) > 0}, {"aud", len(j.rules.audience) > 0}, {"iat", cfg.MaxTokenAge > 0}, {"exp", cfg.RequireExp},
+		{"iss", len(rules.issuer) > 0}, {"aud", len(rules.audience) > 0}, {"iat", cfg.MaxTokenAge > 0}, {"exp", cfg.RequireExp},
 	} {
 		if _, has := c[need.claim]; need.when && !has {
 			return &TokenError{Reason: fmt.Sprintf(`missing required "%s" claim`, need.claim), Public: "The token lacks the claim " + need.claim + "."}
 		}
 	}
-	if iss, ok := c["iss"].(string); len(j.rules.issuer) > 0 && (!ok || !slices.Contains(j.rules.issuer, iss)) {
+	if iss, ok := c["iss"].(string); len(rules.issuer) > 0 && (!ok || !slices.Contains(rules.issuer, iss)) {
 		return &TokenError{Reason: `unexpected "iss" claim value`}
 	}
-	if len(j.rules.audience) > 0 && !meant(c["aud"], j.rules.audience) {
+	if len(rules.audience) > 0 && !meant(c["aud"], rules.audience) {
 		return &TokenError{Reason: `unexpected "aud" claim value`, Public: "The token is for another audience."}
 	}
-	return j.checkTime()
+	return v.checkTime(c)
 }
 
 // mediaType is the full name of a typ header in lower case: RFC 7515 section
@@ -203,21 +204,22 @@ func meant(aud any, ours []string) bool {
 	return false
 }
 
-func (j *judgement) checkTime() error {
-	cfg := &j.v.cfg
-	now, tolerance := float64(cfg.Now().Unix()), cfg.ClockTolerance.Seconds()
-	iat, hasIat, err := j.date("iat")
+func (v *Verifier) checkTime(c map[string]any) error {
+	cfg := &v.cfg
+	instant, tolerance := cfg.Now(), cfg.ClockTolerance.Seconds()
+	now := float64(instant.Unix()) + float64(instant.Nanosecond())/1e9 // a NumericDate may have a fraction
+	iat, hasIat, err := date(c, "iat")
 	if err != nil {
 		return err
 	}
-	nbf, hasNbf, err := j.date("nbf")
+	nbf, hasNbf, err := date(c, "nbf")
 	if err != nil {
 		return err
 	}
 	if hasNbf && nbf > now+tolerance {
 		return &TokenError{Reason: `"nbf" claim timestamp check failed`, Public: "The token is not valid yet."}
 	}
-	exp, hasExp, err := j.date("exp")
+	exp, hasExp, err := date(c, "exp")
 	if err != nil {
 		return err
 	}
@@ -238,8 +240,8 @@ func (j *judgement) checkTime() error {
 
 // date is a NumericDate. One that is there and is no number is refused: RFC 7519
 // section 2.
-func (j *judgement) date(claim string) (seconds float64, has bool, err error) {
-	value, has := j.claims.set[claim]
+func date(set map[string]any, claim string) (seconds float64, has bool, err error) {
+	value, has := set[claim]
 	if !has {
 		return 0, false, nil
 	}

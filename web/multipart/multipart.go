@@ -36,6 +36,8 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New].
@@ -150,12 +152,13 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("multipart", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !cfg.EveryMethod && content.None(r) {
 				next.ServeHTTP(w, r)
 				return
 			}
-			got := content.Type(r.Header)
+			got := header.ContentType(r.Header)
 			boundary, ok := cfg.boundary(got)
 			switch {
 			case !ok && cfg.DisableContentTypeCheck:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -125,6 +126,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		}
 	}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("negotiate", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			finish := func() {}
 			if len(vary) > 0 {

@@ -35,6 +35,7 @@ import (
 	"strings"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -81,7 +82,7 @@ func (c Config) withDefaults() Config {
 func New(cfg Config) func(http.Handler) http.Handler {
 	cfg = cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) {
 			selector := cfg.selector(r.URL)
 			if selector == "" {
 				next.ServeHTTP(w, r)

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
@@ -22,7 +24,8 @@ type Token struct {
 	raw json.RawMessage
 }
 
-// Decode decodes the claims into v, as [json.Unmarshal] does.
+// Decode decodes the claims into v, as [json.Unmarshal] does. It reads what was checked:
+// a token with a claim that comes twice, also by case, is refused.
 func (t *Token) Decode(v any) error { return json.Unmarshal(t.raw, v) }
 
 type tokenKey struct{}
@@ -128,9 +131,33 @@ func date(claims map[string]any, name string) (time.Time, error) {
 	if !ok {
 		return time.Time{}, &bearer.TokenError{Reason: fmt.Sprintf("payload.%s must be a string", name)}
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := parseTime(text)
 	if err != nil {
-		return time.Time{}, &bearer.TokenError{Reason: fmt.Sprintf("payload.%s must be a valid ISO8601 string", name), Err: err}
+		return time.Time{}, &bearer.TokenError{Reason: fmt.Sprintf("payload.%s must be a valid ISO8601 string", name)}
 	}
 	return t, nil
+}
+
+var dateTime = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+
+// parseTime reads a date-time of RFC 3339 section 5.6: T and Z in either case, and 60
+// seconds where there may be a leap second. time.Parse takes a comma and offsets that
+// are none besides.
+func parseTime(text string) (time.Time, error) {
+	text = strings.ToUpper(text)
+	if !dateTime.MatchString(text) {
+		return time.Time{}, errors.New("not a date-time of RFC 3339")
+	}
+	leap := text[17:19] == "60"
+	if leap {
+		text = text[:17] + "59" + text[19:]
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if leap {
+		if utc := t.UTC(); utc.Hour() != 23 || utc.Minute() != 59 {
+			return time.Time{}, errors.New("a leap second at another time than 23:59:60 UTC")
+		}
+		t = t.Add(time.Second)
+	}
+	return t, err
 }

@@ -20,11 +20,13 @@
 //
 //   - v4.local, keys by the footer's kid, implicit assertions, RequireExp and several
 //     audiences and issuers are there; the footer is kept.
-//   - Base64 is decoded strictly: junk after the token makes it invalid.
+//   - A token has one spelling: base64 is decoded strictly, an empty footer has no period,
+//     and junk after the token makes it invalid. Claims, and members of a footer that is
+//     JSON, come once, also by case, so that Claims, Decode and the checks read the same.
 //   - ClockTolerance makes MaxTokenAge more lenient, as it does exp. In Middy it
 //     makes it stricter.
 //   - Times are RFC 3339, as the specification says, and not whatever JavaScript's
-//     Date takes.
+//     Date or Go's time.Parse takes.
 //   - A 401 has WWW-Authenticate. Cookies of API 2.0 events are read.
 package pasetoauth
 
@@ -33,6 +35,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -44,7 +47,10 @@ import (
 	"time"
 
 	"aidanwoods.dev/go-paseto"
+	"golang.org/x/crypto/blake2b"
+	"golang.org/x/crypto/chacha20"
 
+	"github.com/gomiddy/middy/web/internal/claims"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
@@ -84,6 +90,10 @@ type Config struct {
 
 	// Realm goes into WWW-Authenticate. Public.
 	Realm string
+
+	// DPoP also accepts the scheme DPoP, for tokens that are bound to a key. Put package
+	// dpop inside, which checks the proof: without it such a token is a bearer token.
+	DPoP bool
 
 	// Now is the clock. nil is time.Now.
 	Now func() time.Time
@@ -155,7 +165,7 @@ func NewVerifier(cfg Config) *Verifier {
 	}
 	cfg.Keys, cfg.Issuer, cfg.Audience = maps.Clone(cfg.Keys), slices.Clone(cfg.Issuer), slices.Clone(cfg.Audience)
 	v := &Verifier{cfg: cfg}
-	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, Verify: v.verify})
+	v.guard = bearer.New(bearer.Config{Sources: cfg.Sources, MaxTokenBytes: cfg.MaxTokenBytes, Realm: cfg.Realm, DPoP: cfg.DPoP, Verify: v.verify})
 	return v
 }
 
@@ -184,15 +194,15 @@ func (v *Verifier) Verify(ctx context.Context, token string, implicit []byte) (*
 	if len(token) > v.cfg.MaxTokenBytes {
 		return nil, &bearer.TokenError{Reason: fmt.Sprintf("the token has %d bytes, more than MaxTokenBytes, %d", len(token), v.cfg.MaxTokenBytes), Public: "The token is too long."}
 	}
-	opened, err := v.open(ctx, token, implicit)
+	t, err := v.open(ctx, token, implicit)
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{Footer: opened.Footer(), raw: opened.ClaimsJSON()}
-	dec := json.NewDecoder(bytes.NewReader(t.raw))
-	dec.UseNumber()
-	if err := dec.Decode(&t.Claims); err != nil {
+	if t.Claims, err = claims.Set(t.raw); err != nil {
 		return nil, &bearer.TokenError{Reason: "All PASETO payloads MUST be a JSON object", Err: err}
+	}
+	if _, err := footerObject(t.Footer); err != nil {
+		return nil, &bearer.TokenError{Reason: "the footer is refused", Err: err}
 	}
 	if err := v.check(t.Claims); err != nil {
 		return nil, err
@@ -206,10 +216,12 @@ func (v *Verifier) Verify(ctx context.Context, token string, implicit []byte) (*
 }
 
 // open verifies or decrypts a token, and leaves its claims alone.
-func (v *Verifier) open(ctx context.Context, token string, implicit []byte) (*paseto.Token, error) {
+func (v *Verifier) open(ctx context.Context, token string, implicit []byte) (*Token, error) {
 	// go-paseto's own rules go by time.Now, and accept claims of the wrong type.
 	parser := paseto.NewParserWithoutExpiryCheck()
 	switch {
+	case strings.HasSuffix(token, "."): // an empty footer has no period: a token has one spelling
+		return nil, &bearer.TokenError{Reason: "invalid signature"}
 	case strings.HasPrefix(token, "v4.public."):
 		key, err := v.key(parser, paseto.V4Public, token)
 		if err != nil {
@@ -222,7 +234,8 @@ func (v *Verifier) open(ctx context.Context, token string, implicit []byte) (*pa
 		if err != nil {
 			return nil, err
 		}
-		return opened(parser.ParseV4Public(public, token, implicit))
+		t, err := parser.ParseV4Public(public, token, implicit)
+		return opened(t, err, func(payload []byte) ([]byte, error) { return payload[:len(payload)-ed25519.SignatureSize], nil }, token)
 	case strings.HasPrefix(token, "v4.local."):
 		key, err := v.key(parser, paseto.V4Local, token)
 		if err != nil {
@@ -235,16 +248,47 @@ func (v *Verifier) open(ctx context.Context, token string, implicit []byte) (*pa
 		if err != nil {
 			return nil, err
 		}
-		return opened(parser.ParseV4Local(local, token, implicit))
+		t, err := parser.ParseV4Local(local, token, implicit)
+		return opened(t, err, func(payload []byte) ([]byte, error) { return decrypt(local.ExportBytes(), payload) }, token)
 	}
 	return nil, &bearer.TokenError{Reason: "Unsupported PASETO version or purpose"}
 }
 
-func opened(t *paseto.Token, err error) (*paseto.Token, error) {
+// opened is a token that go-paseto has found genuine, with its claims as they are
+// written: go-paseto keeps one of two claims with the same name.
+func opened(t *paseto.Token, err error, text func(payload []byte) ([]byte, error), token string) (*Token, error) {
 	if err != nil {
 		return nil, &bearer.TokenError{Reason: "invalid signature", Err: err}
 	}
-	return t, nil
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[2])
+	if err != nil {
+		return nil, &bearer.TokenError{Reason: "invalid signature", Err: err}
+	}
+	raw, err := text(payload)
+	if err != nil {
+		return nil, &bearer.TokenError{Reason: "invalid signature", Err: err}
+	}
+	return &Token{Footer: t.Footer(), raw: raw}, nil
+}
+
+// decrypt is the plaintext of a v4.local payload whose tag has been verified:
+// https://github.com/paseto-standard/paseto-spec/blob/master/docs/01-Protocol-Versions/Version4.md
+func decrypt(key, payload []byte) ([]byte, error) {
+	const nonceSize, tagSize = 32, 32
+	hash, err := blake2b.New(chacha20.KeySize+chacha20.NonceSizeX, key)
+	if err != nil {
+		return nil, err
+	}
+	hash.Write([]byte("paseto-encryption-key"))
+	hash.Write(payload[:nonceSize])
+	derived := hash.Sum(nil)
+	stream, err := chacha20.NewUnauthenticatedCipher(derived[:chacha20.KeySize], derived[chacha20.KeySize:])
+	if err != nil {
+		return nil, err
+	}
+	text := payload[nonceSize : len(payload)-tagSize]
+	stream.XORKeyStream(text, text)
+	return text, nil
 }
 
 // key selects by the footer, which is not verified yet.
@@ -256,7 +300,11 @@ func (v *Verifier) key(parser paseto.Parser, protocol paseto.Protocol, token str
 	if err != nil {
 		return Key{}, &bearer.TokenError{Reason: "invalid signature", Err: err}
 	}
-	kid, ok := keyID(footer)
+	object, err := footerObject(footer)
+	if err != nil {
+		return Key{}, &bearer.TokenError{Reason: "the footer is refused", Err: err}
+	}
+	kid, ok := object["kid"].(string)
 	if !ok {
 		if v.cfg.Key.empty() {
 			return Key{}, &bearer.TokenError{Reason: "the token's footer names no key"}
@@ -265,19 +313,17 @@ func (v *Verifier) key(parser paseto.Parser, protocol paseto.Protocol, token str
 	}
 	key, ok := v.cfg.Keys[kid]
 	if !ok {
-		return Key{}, &bearer.TokenError{Reason: fmt.Sprintf("no key with kid %q", kid)}
+		return Key{}, &bearer.TokenError{Reason: fmt.Sprintf("no key with kid %.64q", kid)}
 	}
 	return key, nil
 }
 
-func keyID(footer []byte) (kid string, ok bool) {
-	// A map, since a struct's field would match "KID" as well.
-	var object map[string]any
-	if json.Unmarshal(footer, &object) != nil {
-		return "", false
+// footerObject is a footer that is a JSON object; any other text is nil and no error.
+func footerObject(footer []byte) (map[string]any, error) {
+	if !json.Valid(footer) || !bytes.HasPrefix(bytes.TrimSpace(footer), []byte("{")) {
+		return nil, nil
 	}
-	kid, ok = object["kid"].(string)
-	return kid, ok
+	return claims.Object(footer)
 }
 
 func publicKey(ctx context.Context, source func(context.Context) ([]byte, error)) (paseto.V4AsymmetricPublicKey, error) {

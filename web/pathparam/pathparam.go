@@ -28,6 +28,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New].
@@ -56,6 +57,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	names := slices.Clone(cfg.Names)
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("pathparam", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := check(r); err != nil {
 				web.WriteError(w, r, err)

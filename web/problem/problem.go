@@ -8,9 +8,10 @@
 // This middleware renders every error of [web.HandlerFunc], [web.WriteError] and the
 // middlewares inside it, as problem details of RFC 9457 or in Middy's plain form, and
 // logs the reason. A panic becomes a 500; [http.ErrAbortHandler] passes, as net/http
-// wants it. When the response has begun already, nothing is written behind it: a
-// returned error is only logged, and after a panic the connection is cut with
-// ErrAbortHandler, so that no client takes half a response for a whole one.
+// wants it. When the response has begun already, nothing is written behind it: it is
+// broken off with ErrAbortHandler, after an error as after a panic, so that no client
+// takes half a response for a whole one. A panic value with a method Failure() error
+// is that error, as if the handler had returned it.
 //
 // Place it outside the middlewares whose errors it shall render, and inside those
 // that decorate every response, such as cors and secure: they see its answers.
@@ -30,7 +31,9 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	panicvalue "github.com/gomiddy/middy/internal/panics"
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 	"github.com/gomiddy/middy/web/internal/trace"
 )
@@ -117,7 +120,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		panic(err)
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { cfg.serve(next, w, r) })
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) { cfg.serve(next, w, r) })
 	}
 }
 
@@ -128,9 +131,11 @@ func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request
 	write := func(w http.ResponseWriter, r *http.Request, err error) {
 		e := c.describe(err)
 		c.log(r, err, e.Status)
-		if !begun.Load() {
-			c.write(w, r, e)
+		if begun.Load() {
+			response.Record(r.Context(), err)
+			panic(http.ErrAbortHandler)
 		}
+		c.write(w, r, e)
 	}
 	defer func() {
 		value := recover()
@@ -140,15 +145,15 @@ func (c *Config) serve(next http.Handler, w http.ResponseWriter, r *http.Request
 		case value == http.ErrAbortHandler: //nolint:errorlint // net/http compares so: a wrapped one is a panic like any other
 			panic(value)
 		}
-		half := begun.Load()
+		if err, ok := panicvalue.Failure(value); ok {
+			write(tracked, r, err)
+			return
+		}
 		stack := elsewhere.Stack
 		if stack == nil {
 			stack = debug.Stack()
 		}
 		write(tracked, r, &PanicError{Value: value, Stack: stack})
-		if half {
-			panic(http.ErrAbortHandler)
-		}
 	}()
 	ctx := trace.With(web.WithErrorWriter(r.Context(), write), &elsewhere)
 	next.ServeHTTP(tracked, r.WithContext(ctx))
@@ -191,7 +196,7 @@ func (c *Config) describe(err error) answer {
 // called by its status, as Middy's createError does it, or hides behind the fallback.
 func (c *Config) ours(e *web.Error) answer {
 	full := *e
-	if full.Status < 400 || full.Status > 599 {
+	if full.Status < 300 || full.Status > 599 {
 		full.Status = http.StatusInternalServerError
 	}
 	switch {

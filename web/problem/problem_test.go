@@ -201,21 +201,109 @@ func TestABegunResponseIsNeverOverwritten(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			logged := 0
 			cfg := Config{Logger: func(*http.Request, error) { logged++ }}
-			w := serve(cfg, func(w http.ResponseWriter, _ *http.Request) error {
-				c.begin(w)
-				return errors.New("late")
-			})
-			if w.Code >= 400 || strings.Contains(w.Body.String(), "status") || logged != 1 {
-				t.Errorf("got %d %q, logged %d", w.Code, w.Body, logged)
-			}
-			value := panics(func() {
-				w = serve(cfg, func(w http.ResponseWriter, _ *http.Request) error {
-					c.begin(w)
-					panic("late")
+			for i, end := range []func() error{
+				func() error { return errors.New("late") },
+				func() error { panic("late") },
+				func() error { panic(failure{errors.New("late")}) },
+			} {
+				w := httptest.NewRecorder()
+				value := panics(func() {
+					New(cfg)(web.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+						c.begin(w)
+						return end()
+					})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 				})
+				if value != http.ErrAbortHandler || logged != i+1 {
+					t.Errorf("panicked with %v, logged %d, want ErrAbortHandler and %d", value, logged, i+1)
+				}
+				if w.Code >= 400 || strings.Contains(w.Body.String(), "status") {
+					t.Errorf("something was written behind the response: %d %q", w.Code, w.Body)
+				}
+			}
+		})
+	}
+}
+
+// failure is what a required value panics with.
+type failure struct{ err error }
+
+func (f failure) Failure() error { return f.err }
+
+func TestAFailureThatWasThrownIsAnErrorAndNoPanic(t *testing.T) {
+	reason := errors.New("the secret cannot be read")
+	var logged error
+	cfg := Config{
+		Logger: func(_ *http.Request, err error) { logged = err },
+		Map: func(err error) error {
+			if errors.Is(err, reason) {
+				return &web.Error{Status: 503, Detail: "try later", Err: err}
+			}
+			return err
+		},
+	}
+	w := serve(cfg, func(http.ResponseWriter, *http.Request) error { panic(failure{reason}) })
+	if w.Code != 503 || !strings.Contains(w.Body.String(), "try later") {
+		t.Errorf("got %d %s, want what Map makes of the error", w.Code, w.Body)
+	}
+	if _, panicked := errors.AsType[*PanicError](logged); panicked || logged != reason {
+		t.Errorf("logged %#v, want the error itself", logged)
+	}
+}
+
+// Every log format has the reason, and no client.
+func TestTheReasonIsInEveryLogFormat(t *testing.T) {
+	webErr := &web.Error{Status: 503, Detail: "try later", Err: errors.New("refused to 10.0.0.7")}
+	for format, handler := range map[string]func(io.Writer) slog.Handler{
+		"JSON": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+	} {
+		for rule, err := range map[string]error{"itself": webErr, "wrapped": fmt.Errorf("orders: %w", webErr), "joined": errors.Join(webErr)} {
+			t.Run(format+"/"+rule, func(t *testing.T) {
+				var b bytes.Buffer
+				before := slog.Default()
+				slog.SetDefault(slog.New(handler(&b)))
+				defer slog.SetDefault(before)
+				w := serve(Config{}, failing(err))
+				if !strings.Contains(b.String(), "refused to 10.0.0.7") {
+					t.Errorf("the log has no reason: %s", &b)
+				}
+				if strings.Contains(w.Body.String(), "refused") || w.Code != 503 {
+					t.Errorf("the client got %d %s", w.Code, w.Body)
+				}
 			})
-			if value != http.ErrAbortHandler || logged != 2 {
-				t.Errorf("panicked with %v, logged %d", value, logged)
+		}
+	}
+}
+
+func TestARedirectEndsAHandlerAsAnErrorDoes(t *testing.T) {
+	for _, c := range []struct {
+		rule   string
+		cfg    Config
+		status int
+		want   int
+		body   string
+	}{
+		{"a redirect, in problem details", Config{}, 302, 302, `{"title":"Found","status":302,"detail":"moved"}`},
+		{"a redirect, in the plain form, as Middy has it", Config{Form: Plain}, 308, 308, "moved"},
+		{"304 has no body, whatever the form", Config{}, 304, 304, ""},
+		{"an error that says it is a success is a bug", Config{Form: Plain}, 201, 500, "moved"},
+		{"an error that says more is to come", Config{Form: Plain}, 103, 500, "moved"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			c.cfg.DisableLog = true
+			srv := httptest.NewServer(New(c.cfg)(failing(&web.Error{Status: c.status, Detail: "moved", Header: http.Header{"Location": {"https://app.example.com/"}}})))
+			defer srv.Close()
+			resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequest("GET", srv.URL, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			b, err := io.ReadAll(resp.Body)
+			if resp.StatusCode != c.want || strings.TrimSpace(string(b)) != c.body || err != nil {
+				t.Errorf("got %d %q, %v; want %d %q", resp.StatusCode, b, err, c.want, c.body)
+			}
+			if got := resp.Header.Get("Location"); got != "https://app.example.com/" {
+				t.Errorf("Location is %q", got)
 			}
 		})
 	}
@@ -249,19 +337,26 @@ func TestEarlyHintsAreNoBegin(t *testing.T) {
 }
 
 func TestAHalfResponseBreaksOffOnTheWire(t *testing.T) {
-	srv := httptest.NewServer(New(Config{DisableLog: true})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "half")
-		_ = http.NewResponseController(w).Flush()
-		panic("late")
-	})))
-	defer srv.Close()
-	resp, err := http.Get(srv.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if b, err := io.ReadAll(resp.Body); err == nil {
-		t.Errorf("the client took %q for the whole response", b)
+	for rule, end := range map[string]func() error{
+		"after a panic":  func() error { panic("late") },
+		"after an error": func() error { return errors.New("late") },
+	} {
+		t.Run(rule, func(t *testing.T) {
+			srv := httptest.NewServer(New(Config{DisableLog: true})(web.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				_, _ = io.WriteString(w, "half")
+				_ = http.NewResponseController(w).Flush()
+				return end()
+			})))
+			defer srv.Close()
+			resp, err := http.Get(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if b, err := io.ReadAll(resp.Body); err == nil {
+				t.Errorf("the client took %q for the whole response", b)
+			}
+		})
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config configures [New].
@@ -95,7 +96,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		cfg.Generate = rand.Text
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) {
 			id := cfg.id(r)
 			if !cfg.OmitResponse {
 				w.Header().Set(cfg.Header, id)

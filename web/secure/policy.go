@@ -27,7 +27,8 @@ type Directive struct {
 //	frame-ancestors 'none'; report-to default; require-trusted-types-for 'script';
 //	sandbox; upgrade-insecure-requests
 //
-// CSP returns [Off] when nothing is left.
+// CSP returns [Off] when nothing is left. A directive that cannot be one, such as a value
+// with a semicolon, makes a policy that [Config.Validate] refuses.
 func CSP(directives ...Directive) string {
 	all := merge([]Directive{
 		{"default-src", "'report-sample' 'report-sha256'"},
@@ -41,6 +42,9 @@ func CSP(directives ...Directive) string {
 	}, directives)
 	var parts, bare []string
 	for _, d := range all {
+		if err := checkDirective(d.Name, strings.Fields(d.Value)); err != nil && d.Value != Off {
+			return mistake + err.Error()
+		}
 		switch {
 		case d.Value == Off:
 		case d.Value != "":
@@ -62,7 +66,8 @@ func CSP(directives ...Directive) string {
 // A value is who may use the feature, such as "self" or `self "https://maps.example.com"`;
 // "*" is everybody and "" nobody. The default names 43 features, and gives them to nobody.
 //
-// Permissions returns [Off] when nothing is left.
+// Permissions returns [Off] when nothing is left. A feature that cannot be one makes a
+// policy that [Config.Validate] refuses.
 func Permissions(features ...Directive) string {
 	var nobody []Directive
 	for name := range strings.FieldsSeq(defaultFeatures) {
@@ -70,6 +75,12 @@ func Permissions(features ...Directive) string {
 	}
 	var parts []string
 	for _, f := range merge(nobody, features) {
+		if f.Value != Off && !isKey(f.Name) {
+			return mistake + fmt.Sprintf("%q is no feature's name", f.Name)
+		}
+		if m, err := dictionary("a=(" + f.Value + ")"); f.Value != Off && (err != nil || len(m) != 1) {
+			return mistake + fmt.Sprintf("%q is not who may use %s", f.Value, f.Name)
+		}
 		switch f.Value {
 		case Off:
 		case "*":
@@ -113,8 +124,9 @@ const (
 )
 
 // HSTS is a Strict-Transport-Security, RFC 6797: for maxAge, in whole seconds, a browser
-// comes by HTTPS only, to subdomains too if so said. A maxAge of 0 takes it back. preload asks to be
-// in the browsers' own list, which takes nobody below a year: then it is left out.
+// uses HTTPS only, for subdomains too if set. A maxAge of 0 or less takes it back. preload
+// asks to be in the browsers' own list; below a year, which the list requires, it is left
+// out.
 func HSTS(maxAge time.Duration, subdomains, preload bool) string {
 	s := fmt.Sprintf("max-age=%.0f", math.Round(max(maxAge, 0).Seconds()))
 	if subdomains {
@@ -182,10 +194,14 @@ type Endpoint struct {
 }
 
 // ReportingEndpoints is a header Reporting-Endpoints: https://www.w3.org/TR/reporting-1/.
-// It is [Off] without an endpoint.
+// It is [Off] without an endpoint. A name is written in lower case; one that cannot be one
+// makes a value that [Config.Validate] refuses.
 func ReportingEndpoints(endpoints ...Endpoint) string {
 	var parts []string
-	for _, e := range endpoints {
+	for i, e := range endpoints {
+		if !isKey(e.Name) || slices.ContainsFunc(endpoints[:i], func(other Endpoint) bool { return other.Name == e.Name }) {
+			return mistake + fmt.Sprintf("%q is no endpoint's name, or comes twice", e.Name)
+		}
 		// A string of a structured field: RFC 9651 section 3.3.3.
 		parts = append(parts, e.Name+`="`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(e.URL)+`"`)
 	}

@@ -35,6 +35,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -162,23 +163,13 @@ var known = map[string][]string{
 	"X-Permitted-Cross-Domain-Policies": {"none", "master-only", "by-content-type", "by-ftp-filename", "all"},
 }
 
-// Validate reports what is wrong with c: a value that its header does not know, or that no
-// header can carry. A misspelt one is as good as none: browsers say nothing.
+// Validate reports each header whose value browsers do not know or cannot read, or that no
+// header can carry. Such a value is as good as none: browsers say nothing.
 func (c Config) Validate() error {
 	var errs []error
 	for _, f := range c.fields() {
-		if strings.ContainsFunc(f.value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			errs = append(errs, fmt.Errorf("secure: %s is %q, which no header can carry", f.name, f.value))
-			continue
-		}
-		values := known[f.name]
-		if values == nil {
-			continue
-		}
-		for value := range strings.SplitSeq(f.value, ",") { // Referrer-Policy may be a list
-			if value = strings.TrimSpace(value); !slices.Contains(values, value) {
-				errs = append(errs, fmt.Errorf("secure: %s is %q; use %s, or Off", f.name, value, strings.Join(values, ", ")))
-			}
+		if err := check(f.name, f.value); err != nil {
+			errs = append(errs, fmt.Errorf("secure: %s is %q: %w", f.name, strings.TrimPrefix(f.value, mistake), err))
 		}
 	}
 	return errors.Join(errs...)
@@ -213,7 +204,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		return status
 	}
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Decorates("secure", func(w http.ResponseWriter, r *http.Request) {
 			w, finish := response.OnHeader(w, decorate)
 			next.ServeHTTP(w, r)
 			finish()

@@ -74,5 +74,8 @@ func (b *bodyWriter) FlushError() error {
 // Flush implements [http.Flusher].
 func (b *bodyWriter) Flush() { _ = b.FlushError() }
 
+// CloseNotify implements the deprecated [http.CloseNotifier].
+func (b *bodyWriter) CloseNotify() <-chan bool { return response.CloseNotify(b.ResponseWriter) }
+
 // Unwrap is for [http.ResponseController].
 func (b *bodyWriter) Unwrap() http.ResponseWriter { return b.ResponseWriter }

@@ -36,6 +36,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/negotiate"
 )
 
@@ -181,7 +182,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	c := cfg.withDefaults()
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return layer.Passes(next, func(w http.ResponseWriter, r *http.Request) {
 			r = r.WithContext(context.WithValue(r.Context(), configKey{}, c))
 			if !c.Bodies {
 				next.ServeHTTP(w, r)

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/jsontoken"
 )
 
 // A Finding is one way in which a value does not match its schema, in the form of
@@ -63,6 +66,11 @@ type evaluation struct {
 	limit    int
 	out      []found
 	budget   int // of steps
+	// spelling collects names that differ only in case from those that a schema knows
+	// for their object. It is for the body of a request: JSON itself knows no case
+	// folding, encoding/json does.
+	spelling bool
+	misspelt []web.FieldError
 
 	steps     int
 	base      int    // where the findings of the innermost trial begin
@@ -454,6 +462,9 @@ func (e *evaluation) object(n *node, v map[string]any, p *place) {
 			e.add(n, p, "required", map[string]any{"missingProperty": name}, fmt.Sprintf("must have required property '%s'", name))
 		}
 	}
+	if e.spelling && !n.closed {
+		e.spell(n, v, p)
+	}
 	if n.names != nil || n.closed || n.extra != nil || n.patterns != nil {
 		e.named(n, v, p, slices.Sorted(maps.Keys(v)))
 	}
@@ -466,6 +477,17 @@ func (e *evaluation) object(n *node, v map[string]any, p *place) {
 		e.patterns(n, v, p, slices.Sorted(maps.Keys(v)))
 	}
 	e.dependent(n, v, p)
+}
+
+// spell looks for names that a decoder in Go takes for others.
+func (e *evaluation) spell(n *node, v map[string]any, p *place) {
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		known, folds := n.spelt[jsontoken.Fold(name)]
+		if !folds || slices.Contains(known, name) || n.knows(name) || len(e.misspelt) >= e.limit {
+			continue
+		}
+		e.misspelt = append(e.misspelt, web.FieldError{Pointer: pointerTo(p.in(name).String()), Detail: fmt.Sprintf("must be written %q", known[0])})
+	}
 }
 
 // named judges by the keywords that look at names: propertyNames and

@@ -15,7 +15,7 @@ import (
 // findings is a valid value. The error is a [*BoundError]: the value is too much
 // to look at.
 func (s *Schema) Validate(v any) ([]Finding, error) {
-	_, findings, err := s.judge(v, false, "")
+	_, findings, err := s.judge(s.evaluation(false), v, "")
 	return findings, err
 }
 
@@ -28,17 +28,21 @@ func (s *Schema) Validate(v any) ([]Finding, error) {
 //   - A scalar becomes an array of itself, and an array of one its only item.
 //   - A default is put where a property is missing, null or "".
 func (s *Schema) Coerce(v any) (any, []Finding, error) {
-	return s.judge(v, true, "")
+	return s.judge(s.evaluation(true), v, "")
+}
+
+func (s *Schema) evaluation(coerce bool) *evaluation {
+	return &evaluation{coerce: coerce, thorough: s.beyond, limit: s.options.MaxFindings}
 }
 
 // judge evaluates. A schema with keywords that evaluation does not know is judged
 // by jsonschema as well, which decides. root is where v stands.
-func (s *Schema) judge(v any, coerce bool, root string) (any, []Finding, error) {
+func (s *Schema) judge(e *evaluation, v any, root string) (any, []Finding, error) {
 	v, err := normal(v, s.options.MaxDepth)
 	if err != nil {
 		return nil, nil, err
 	}
-	e := evaluation{coerce: coerce, thorough: s.beyond, limit: s.options.MaxFindings, budget: budget(v)}
+	e.budget = budget(v)
 	v = e.schema(s.root, v, &place{root: root})
 	if e.exhausted {
 		return nil, nil, &BoundError{"the value takes too many steps to judge"}

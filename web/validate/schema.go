@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/gomiddy/middy/web/internal/jsontoken"
 )
 
 // Options of [Compile].
@@ -122,8 +124,9 @@ type node struct {
 	items    *node
 	contains *node
 	names    *node
-	extra    *node // additionalProperties
-	closed   bool  // additionalProperties: false
+	extra    *node               // additionalProperties
+	closed   bool                // additionalProperties: false
+	spelt    map[string][]string // the names that the schema has for an object, by jsontoken.Fold
 	ruled    map[string]bool
 	messages *messages
 }
@@ -171,6 +174,7 @@ func (b *builder) node(s *jsonschema.Schema) *node {
 	n.anyOf, n.oneOf, n.allOf, n.prefix = b.all(s.AnyOf), b.all(s.OneOf), b.all(s.AllOf), b.all(s.PrefixItems)
 	n.items, n.contains, n.names = b.node(s.Items2020), b.node(s.Contains), b.node(s.PropertyNames)
 	b.members(n, at)
+	n.spell()
 	if at != nil && at.values["errorMessage"] != nil {
 		var err error
 		n.messages, err = parseMessages(at.values["errorMessage"])
@@ -215,6 +219,21 @@ func (b *builder) members(n *node, at *ordered) {
 	}
 	for _, name := range names(at, "dependentSchemas", n.DependentSchemas) {
 		n.depends = append(n.depends, member{name: name, node: b.node(n.DependentSchemas[name])})
+	}
+}
+
+// spell collects the names that the schema says something of.
+func (n *node) spell() {
+	all := slices.Clone(n.Required)
+	for _, m := range slices.Concat(n.props, n.requires, n.depends) {
+		all = append(append(all, m.name), m.names...)
+	}
+	for _, name := range all {
+		if n.spelt == nil {
+			n.spelt = map[string][]string{}
+		}
+		fold := jsontoken.Fold(name)
+		n.spelt[fold] = append(n.spelt[fold], name)
 	}
 }
 

@@ -22,6 +22,18 @@
 // rules are Ajv's, see [Schema.Coerce]. A body is coerced with [Config.Coerce], as
 // Middy does. The handler finds what came of it with [FromContext].
 //
+// # What is checked is what the handler reads
+//
+// encoding/json matches names to fields in any case, and of two members for one field
+// the last one counts. A schema knows a name only as it is written. So a body is
+// refused with 422 when a name comes twice in one object, also in another case, and
+// when a name that the schema does not know differs only in case from one that it
+// knows there. What patternProperties and propertyNames say of a name they say of its
+// case too: close such objects with additionalProperties.
+//
+// A body with a Content-Encoding is answered with 415. Nothing in this module undoes
+// one: no browser sends it, and a small body that unpacks to a large one is an attack.
+//
 // # Differences from Middy's validator
 //
 //   - The client reads the findings. In Middy they stay in the error's cause.
@@ -31,6 +43,9 @@
 //   - "0x10", "Infinity" and a string of spaces are not numbers; Ajv takes them for 16, Infinity and 0.
 //   - A value that matches exactly one schema of a oneOf as it is, is valid; a schema
 //     that fails in anyOf, oneOf or not leaves no coercion behind.
+//   - Formats are those of the RFCs that JSON Schema names, as in the tags of
+//     package web: a uuid is no URN, a date-time has no blank, a duration no gap
+//     (P1Y2D), an email may be quoted. A hostname's A-labels, xn--…, are not decoded.
 //   - multipleOf is exact: 0.07 is a multiple of 0.01.
 //   - Findings about unknown properties are in the order of their names.
 //   - The schemaPath of a finding behind a recursive $ref begins at the root.
@@ -48,13 +63,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/jsontoken"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -191,6 +209,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	}
 	v := &validator{schemas: s, cfg: cfg}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("validate", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { v.serve(w, r, next) })
 	}
 }
@@ -233,10 +252,10 @@ func (v *validator) answer(h http.Header, status int, body []byte) error {
 	if status >= 300 || status == http.StatusNoContent {
 		return nil
 	}
-	if !isJSON(h.Get("Content-Type")) {
-		return fmt.Errorf("validate: the response's type is %q, and its schema is for JSON", h.Get("Content-Type"))
+	if contentType := header.ContentType(h); !isJSON(contentType) {
+		return fmt.Errorf("validate: the response's type is %q, and its schema is for JSON", contentType)
 	}
-	value, err := decode(body, v.response.options.MaxDepth)
+	value, err := decode(body, v.response.options.MaxDepth, false)
 	if err != nil {
 		return err
 	}
@@ -272,7 +291,7 @@ func (v *validator) request(r *http.Request) (*Input, error) {
 		if err != nil {
 			return nil, err
 		}
-		coerced, findings, err := part.schema.judge(object, true, part.name)
+		coerced, findings, err := part.schema.judge(part.schema.evaluation(true), object, part.name)
 		if err != nil {
 			return nil, tooMuch(err)
 		}
@@ -300,23 +319,34 @@ func (v *validator) request(r *http.Request) (*Input, error) {
 
 // judgeBody reads the body, and leaves it for the handler to read.
 func (v *validator) judgeBody(r *http.Request, in *Input) ([]Finding, error) {
-	if contentType := r.Header.Get("Content-Type"); !isJSON(contentType) {
-		return nil, &web.Error{Status: http.StatusUnsupportedMediaType, Detail: "The body must be JSON.", Header: http.Header{"Accept": {"application/json"}}}
+	if contentType := header.ContentType(r.Header); !isJSON(contentType) {
+		return nil, content.Unsupported(contentType, "application/json")
+	}
+	if err := content.Encoded(r.Header); err != nil {
+		return nil, err
 	}
 	text, err := readAll(r, v.cfg.MaxBodyBytes)
 	if err != nil {
 		return nil, err
 	}
-	value, err := decode(text, v.body.options.MaxDepth)
+	value, err := decode(text, v.body.options.MaxDepth, true)
 	if bound, ok := errors.AsType[*BoundError](err); ok {
 		return nil, tooMuch(bound)
+	}
+	if e, ok := errors.AsType[*jsontoken.Error](err); ok && e.Reason == jsontoken.Duplicate {
+		return nil, &web.Error{Status: http.StatusUnprocessableEntity, Detail: "The body is ambiguous: " + e.Error() + ".", Err: err}
 	}
 	if err != nil {
 		return nil, &web.Error{Status: http.StatusUnprocessableEntity, Detail: "The body is not valid JSON.", Err: err}
 	}
-	coerced, findings, err := v.body.judge(value, v.cfg.Coerce, "")
+	e := v.body.evaluation(v.cfg.Coerce)
+	e.spelling = true
+	coerced, findings, err := v.body.judge(e, value, "")
 	if err != nil {
 		return nil, tooMuch(err)
+	}
+	if len(e.misspelt) > 0 {
+		return nil, &web.Error{Status: http.StatusUnprocessableEntity, Detail: "The body is ambiguous: names differ only in case from those of its schema.", Fields: e.misspelt}
 	}
 	in.Body = coerced
 	if v.cfg.Coerce {
@@ -356,48 +386,34 @@ func tooMuch(err error) error {
 	return &web.Error{Status: http.StatusBadRequest, Detail: detail, Err: err}
 }
 
-// isJSON reports whether a media type is JSON: RFC 6839 section 3.1.
+// isJSON reports whether a Content-Type is JSON in UTF-8.
 func isJSON(contentType string) bool {
-	media, _, err := mime.ParseMediaType(contentType)
-	return (err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)) && (media == "application/json" || strings.HasSuffix(media, "+json"))
+	mediaType, utf8 := header.Media(contentType)
+	return utf8 && header.IsJSON(mediaType)
 }
 
 // decode decodes one JSON value. Its depth is counted before anything is made of
-// it.
-func decode(text []byte, depth int) (any, error) {
-	if deeper(text, depth) {
-		return nil, &BoundError{"the value is nested too deeply"}
+// it. unique refuses names that come twice in one object.
+func decode(text []byte, depth int, unique bool) (any, error) {
+	s := jsontoken.New(text, depth)
+	s.Unique = unique
+	for {
+		tok, err := s.Next()
+		if e, ok := errors.AsType[*jsontoken.Error](err); ok && e.Reason == jsontoken.Depth {
+			return nil, &BoundError{"the value is nested too deeply"}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if tok.Kind == jsontoken.EOF {
+			break
+		}
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more after the value")
-	}
-	return v, nil
-}
-
-func deeper(text []byte, limit int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
+	err := dec.Decode(&v)
+	return v, err
 }
 
 // names are the parameters that a schema names.
@@ -500,13 +516,19 @@ func missing(f Finding) string {
 	return f.PropertyName
 }
 
+// pointerTo writes a JSON pointer as a URI fragment.
+func pointerTo(path string) string {
+	pointer := "#"
+	for _, token := range strings.Split(path, "/")[1:] {
+		pointer += "/" + fragment(strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
+	}
+	return pointer
+}
+
 // pointerOf is where the mistake must be corrected, as a URI fragment: for a
 // property that is missing or too many, its own place.
 func pointerOf(f Finding) string {
-	pointer := "#"
-	for _, token := range strings.Split(f.InstancePath, "/")[1:] {
-		pointer += "/" + fragment(strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
-	}
+	pointer := pointerTo(f.InstancePath)
 	if name := missing(f); name != "" {
 		pointer += "/" + fragment(name)
 	}

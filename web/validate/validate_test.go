@@ -167,7 +167,7 @@ func TestResponses(t *testing.T) {
 		{"valid", "GET", write(201, "application/json", `{"id":1}`), 201, `{"id":1}`, ""},
 		{"invalid", "GET", write(200, "application/json", `{"id":"canary"}`), 500, "", "does not match its schema"},
 		{"not coerced", "GET", write(200, "application/json", `{"id":"1"}`), 500, "", "must be integer"},
-		{"not JSON", "GET", write(200, "application/json", `{`), 500, "", "unexpected EOF"},
+		{"not JSON", "GET", write(200, "application/json", `{`), 500, "", "unexpected end"},
 		{"another type", "GET", write(200, "text/html", `<p>`), 500, "", "text/html"},
 		{"too deep", "GET", write(200, "application/json", strings.Repeat("[", 100)), 500, "", "too deeply"},
 		{"out of range", "GET", write(200, "application/json", `{"id":1e999}`), 500, "", "out of range"},

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -26,7 +27,8 @@ type JSONConfig struct {
 // JSON makes a function over types a [Receiver] of messages with a JSON body. In
 // may have the rules of [web.JSON] in its tags, and a method Validate. What does
 // not fit never reaches f: it is a [*web.Error] with the status 422, and an entry
-// for each invalid field.
+// for each invalid field. So is a name that comes twice in one object, in any case,
+// whether In has a field for it or not.
 //
 // On $connect and $disconnect, which have no body, In is its zero value, unchecked.
 //
@@ -71,10 +73,8 @@ func decode[In any](d *web.Decoder[In], m *Message, c JSONConfig) (in In, err er
 	if err != nil {
 		return in, &web.Error{Status: http.StatusUnprocessableEntity, Detail: malformed, Err: err}
 	}
-	if !c.AllowPrototypeKeys {
-		if key := forbiddenKey(body); key != "" {
-			return in, &web.Error{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("Forbidden key in JSON body: %q", key)}
-		}
+	if err := c.check(body); err != nil {
+		return in, err
 	}
 	in, err = d.Decode(body)
 	if e, ok := err.(*web.Error); ok && e.Status == http.StatusBadRequest { //nolint:errorlint // it was made here
@@ -83,27 +83,35 @@ func decode[In any](d *web.Decoder[In], m *Message, c JSONConfig) (in In, err er
 	return in, err
 }
 
-// forbiddenKey finds what would change a prototype: __proto__ anywhere, and a
-// constructor that has a prototype. A text that is not JSON has none; the decoder
-// says so.
-func forbiddenKey(data []byte) string {
+// check refuses names that come twice: the Receiver may read [Message.Body] in
+// another way. And it refuses what would change a prototype: __proto__ anywhere, and
+// a constructor that has a prototype. What is not JSON passes; the decoder says so.
+func (c JSONConfig) check(data []byte) error {
+	refuse := func(format string, args ...any) error {
+		return &web.Error{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf(format, args...)}
+	}
 	type frame struct{ object, constructor, next bool }
 	var open []frame
 	s := jsontoken.New(data, 10000)
+	s.Unique = true
 	for {
 		tok, err := s.Next()
+		if e, ok := errors.AsType[*jsontoken.Error](err); ok && e.Reason == jsontoken.Duplicate {
+			return refuse("%s: %v", malformed, err)
+		}
 		if err != nil || tok.Kind == jsontoken.EOF {
-			return ""
+			return nil
 		}
 		top := len(open) - 1
 		switch tok.Kind {
 		case jsontoken.Key:
 			key := jsontoken.Unquote(data[tok.Start:tok.End])
 			switch {
+			case c.AllowPrototypeKeys:
 			case key == "__proto__":
-				return key
+				return refuse("Forbidden key in JSON body: %q", key)
 			case key == "prototype" && open[top].constructor:
-				return "constructor"
+				return refuse("Forbidden key in JSON body: %q", "constructor")
 			}
 			open[top].next = key == "constructor"
 		case jsontoken.ObjectStart:

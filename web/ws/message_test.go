@@ -270,6 +270,8 @@ func TestJSONMessages(t *testing.T) {
 		{"benign", raw, "say", `,"body":"{\"prototype\":{\"x\":1},\"constructor\":\"Widget\"}"`, `{"statusCode":200,"body":"{\"constructor\":\"Widget\",\"prototype\":{\"x\":1}}"}`},
 		{"an array in a constructor is benign", raw, "say", `,"body":"{\"constructor\":[{\"prototype\":1}]}"`, `{"statusCode":200,"body":"{\"constructor\":[{\"prototype\":1}]}"}`},
 		{"allowed on demand", loose, "say", `,"body":"{\"__proto__\":1}"`, `{"statusCode":200,"body":"{\"__proto__\":1}"}`},
+		{"a name twice", h, "say", `,"body":"{\"foo\":\"a\",\"FOO\":\"b\"}"`, bad + `: the name \\\"FOO\\\" comes twice in one object, in this case or another, at byte 11\"}"}`},
+		{"a name twice that no field takes", loose, "say", `,"body":"{\"a\":{\"x\":1,\"X\":2}}"`, bad + `: the name \\\"X\\\" comes twice in one object, in this case or another, at byte 12\"}"}`},
 		{"the rules of the tags", h, "say", `,"body":"{\"foo\":\"long\"}"`, `{"statusCode":422,"body":"{\"title\":\"Unprocessable Entity\",\"status\":422,\"detail\":\"One field is invalid.\",\"errors\":[{\"pointer\":\"#/foo\",\"detail\":\"must have at most 3 characters\"}]}"}`},
 		{"no body on $connect", h, "$connect", ``, `{"statusCode":200,"body":"{\"foo\":\"\"}"}`},
 		{"no body on $disconnect", h, "$disconnect", ``, `{"statusCode":200,"body":"{\"foo\":\"\"}"}`},

@@ -1,7 +1,10 @@
 package x402
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"encoding/base64"
+	"strings"
 	"sync"
 	"time"
 )
@@ -71,16 +74,49 @@ func (g *guard) forget(now time.Time) {
 	}
 }
 
-// identify is what makes a payment the same one: the authorization, which has a
-// nonce, without the signature, of which there may be several; or else its
+// identify is what makes a payment the same one. Of the scheme exact that is what its
+// payer signs and cannot use twice: on EVM chains, from and nonce of the authorization
+// (EIP-3009), as numbers; on Solana, the message of the transaction. All else a client
+// may vary at will, and a facilitator settles it all the same. Of another payment it is
+// the authorization, without the signature, of which there may be several; or else its
 // payload; or else all of it.
 func identify(object map[string]any) [32]byte {
-	var same any = object
-	if payload, ok := object["payload"].(map[string]any); ok && len(payload) > 0 {
-		same = payload
-		if a, ok := payload["authorization"].(map[string]any); ok && len(a) > 0 {
-			same = a
-		}
+	payload, ok := object["payload"].(map[string]any)
+	if !ok || len(payload) == 0 {
+		return sha256.Sum256(text(object))
 	}
-	return sha256.Sum256(text(same))
+	if a, ok := payload["authorization"].(map[string]any); ok && len(a) > 0 {
+		from, nonce := number16(a["from"]), number16(a["nonce"])
+		if from != "" && nonce != "" {
+			return sha256.Sum256([]byte(from + " " + nonce))
+		}
+		return sha256.Sum256(text(a))
+	}
+	if message := solanaMessage(payload["transaction"]); message != nil {
+		return sha256.Sum256(message)
+	}
+	return sha256.Sum256(text(payload))
+}
+
+// number16 is a hexadecimal number in its one spelling, or "".
+func number16(v any) string {
+	s, _ := v.(string)
+	s = strings.ToLower(strings.TrimSpace(s))
+	s = strings.TrimPrefix(s, "0x")
+	if s == "" || strings.Trim(s, "0123456789abcdef") != "" {
+		return ""
+	}
+	return cmp.Or(strings.TrimLeft(s, "0"), "0")
+}
+
+// solanaMessage is the part of a transaction that its signatures are over, or nil. Before
+// it stand their number and the signatures, 64 bytes each, of which the facilitator's is
+// still missing: https://solana.com/docs/core/transactions.
+func solanaMessage(v any) []byte {
+	s, _ := v.(string)
+	b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(s), "="))
+	if err != nil || len(b) == 0 || b[0] > 127 || len(b) <= 1+64*int(b[0]) {
+		return nil
+	}
+	return b[1+64*int(b[0]):]
 }

@@ -1,17 +1,16 @@
 package x402
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/claims"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -134,24 +133,16 @@ func (p *payments) read(r *http.Request, version int, header string) (payment Pa
 	return payment, identify(object), ""
 }
 
-// decode reads base64 of a JSON object. What is decoded is encoded again for the
-// facilitator, so that both judge the same: of a member that comes twice, another
-// parser may take the other one.
+// decode reads base64 of a JSON object, without members that come twice, also by case:
+// the facilitator's parser may take the other one. What is decoded is encoded again for
+// the facilitator, so that both judge the same.
 func decode(header string) (map[string]any, bool) {
 	b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(header, "="))
 	if err != nil {
 		return nil, false
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var object map[string]any
-	if dec.Decode(&object) != nil || object == nil {
-		return nil, false
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, false
-	}
-	return object, true
+	object, err := claims.Object(b)
+	return object, err == nil
 }
 
 // number compares as JSON does, where 2 and 2.0 are one number.
@@ -335,5 +326,8 @@ func (g *gate) FlushError() error {
 	}
 	return http.NewResponseController(g.ResponseWriter).Flush()
 }
+
+// CloseNotify implements the deprecated [http.CloseNotifier].
+func (g *gate) CloseNotify() <-chan bool { return response.CloseNotify(g.ResponseWriter) }
 
 // There is no Unwrap: http.ResponseController would find a way around the gate.

@@ -32,7 +32,8 @@
 //     tells a client to pay once more.
 //   - A payment that is verified serves one request at a time in this process; a
 //     second one gets 409. After its settlement it is refused for as long as such a
-//     payment can be valid.
+//     payment can be valid. What its payer has not signed does not make it another one.
+//   - A payment with a member that comes twice, also by case, is refused.
 //   - What a facilitator says reaches the client as the known members of the
 //     protocol only, and a reason only when it looks like a code.
 //   - PayTo, Asset and all else are checked by [Config.Validate].
@@ -55,6 +56,7 @@ import (
 	"time"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config of [New]. PayTo, Asset and one of Price and Amount are required.
@@ -264,6 +266,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 	p.amount, _ = cfg.amount() // Validate has seen it
 	p.v1, p.v2 = slices.Contains(p.cfg.Versions, 1), slices.Contains(p.cfg.Versions, 2)
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("x402", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, next) })
 	}
 }

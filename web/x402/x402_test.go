@@ -1,7 +1,6 @@
 package x402
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -408,12 +408,20 @@ func TestHostilePaymentHeaders(t *testing.T) {
 	}
 }
 
-func TestAMemberThatComesTwiceIsSentOnce(t *testing.T) {
-	fac := good()
-	r := httptest.NewRequest("GET", "/", nil)
-	r.Header.Set("Payment-Signature", base64.RawStdEncoding.EncodeToString([]byte(`{"x402Version":2,"accepted":{"amount":"1"},"accepted":`+string(text(accepted("5", "a", "p")))+`}`)))
-	if got := serve(New(Config{Amount: "5", PayTo: "p", Asset: "a", Facilitator: fac}), r, respond(200, "ok")); got.Code != 200 || bytes.Count(fac.last.Payload, []byte("accepted")) != 1 {
-		t.Errorf("%d: the facilitator got %s", got.Code, fac.last.Payload)
+func TestAMemberThatComesTwiceIsRefused(t *testing.T) {
+	want := string(text(accepted("5", "a", "p")))
+	for rule, payment := range map[string]string{
+		"twice":          `{"x402Version":2,"accepted":{"amount":"1"},"accepted":` + want + `}`,
+		"twice by case":  `{"x402Version":2,"Accepted":{"amount":"1"},"accepted":` + want + `}`,
+		"twice, deep":    `{"x402Version":2,"accepted":` + want + `,"payload":{"authorization":{"from":"0x1","nonce":"0x2","Nonce":"0x3"}}}`,
+		"text behind it": `{"x402Version":2,"accepted":` + want + `} {}`,
+	} {
+		fac := good()
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Payment-Signature", base64.RawStdEncoding.EncodeToString([]byte(payment)))
+		if got := serve(New(Config{Amount: "5", PayTo: "p", Asset: "a", Facilitator: fac}), r, respond(200, "ok")); got.Code != 402 || fac.verifies != 0 {
+			t.Errorf("%s: got %d after %d verifications", rule, got.Code, fac.verifies)
+		}
 	}
 }
 
@@ -765,25 +773,74 @@ func FuzzAmount(f *testing.F) {
 
 func TestWhatMakesAPaymentTheSame(t *testing.T) {
 	id := func(s string) [32]byte { return identify(object(t, s).(map[string]any)) }
-	base := `{"x402Version":2,"payload":{"authorization":{"nonce":"1"},"signature":"a"}}`
-	for other, same := range map[string]bool{
-		`{"x402Version":1,"payload":{"authorization":{"nonce":"1"},"signature":"b"}}`: true,
-		`{"x402Version":2,"payload":{"authorization":{"nonce":"2"},"signature":"a"}}`: false,
+	evm := func(authorization string) string {
+		return `{"payload":{"authorization":{` + authorization + `},"signature":"a"}}`
+	}
+	solana := func(signature, message string) string {
+		return `{"payload":{"transaction":"` + base64.StdEncoding.EncodeToString([]byte("\x01"+strings.Repeat(signature, 64)+message)) + `"}}`
+	}
+	for _, c := range []struct {
+		rule, a, b string
+		same       bool
+	}{
+		{"another nonce", evm(`"from":"0xAb","nonce":"0x01"`), evm(`"from":"0xAb","nonce":"0x02"`), false},
+		{"another payer", evm(`"from":"0xAb","nonce":"0x01"`), evm(`"from":"0xAc","nonce":"0x01"`), false},
+		{"another signature", evm(`"from":"0xAb","nonce":"0x01"`), `{"payload":{"authorization":{"from":"0xAb","nonce":"0x01"},"signature":"b"}}`, true},
+		{"a member that nobody knows", evm(`"from":"0xAb","nonce":"0x01"`), evm(`"from":"0xAb","nonce":"0x01","x":1`), true},
+		{"a member that nobody knows, further out", evm(`"from":"0xAb","nonce":"0x01"`), `{"x":1,"payload":{"y":2,"authorization":{"from":"0xAb","nonce":"0x01"}}}`, true},
+		{"the nonce in another case", evm(`"from":"0xab","nonce":"0xf0"`), evm(`"from":"0xab","nonce":"0xF0"`), true},
+		{"the payer in another case", evm(`"from":"0xab","nonce":"0xf0"`), evm(`"from":"0xAB","nonce":"0xf0"`), true},
+		{"without 0x, and with 0X", evm(`"from":"0xab","nonce":"0xf0"`), evm(`"from":"ab","nonce":"0Xf0"`), true},
+		{"with zeros before", evm(`"from":"0xab","nonce":"0x0f0"`), evm(`"from":"0x00ab","nonce":"0xf0"`), true},
+		{"with space around", evm(`"from":"0xab","nonce":"0xf0"`), evm(`"from":" 0xab","nonce":"0xf0 "`), true},
+		{"payer and nonce are two numbers", evm(`"from":"0xa","nonce":"0xbc"`), evm(`"from":"0xab","nonce":"0xc"`), false},
+		{"a nonce of zero is one", evm(`"from":"0xa","nonce":"0x0"`), evm(`"from":"0xa","nonce":"0x00"`), true},
+		{"without a payer the authorization counts", evm(`"nonce":"1"`), evm(`"nonce":"1","x":1`), false},
+		{"without a nonce, too", evm(`"from":"1"`), evm(`"from":"1","x":1`), false},
+		{"a nonce that is no number, too", evm(`"from":"1","nonce":"n"`), evm(`"from":"1","nonce":"n","x":1`), false},
+		{"an empty nonce, too", evm(`"from":"1","nonce":"0x"`), evm(`"from":"1","nonce":"0x","x":1`), false},
+		{"a nonce that is not text, too", evm(`"from":"1","nonce":1`), evm(`"from":"1","nonce":1,"x":1`), false},
+		{"an authorization without its signature", evm(`"nonce":"1"`), `{"payload":{"authorization":{"nonce":"1"},"signature":"b"}}`, true},
+		{"another version", `{"x402Version":1,"payload":{"authorization":{"nonce":"1"}}}`, `{"x402Version":2,"payload":{"authorization":{"nonce":"1"}}}`, true},
+		{"an empty authorization", `{"payload":{"authorization":{},"signature":"a"}}`, `{"payload":{"authorization":{},"signature":"b"}}`, false},
+		{"a transaction by its message", solana("a", "m"), solana("b", "m"), true},
+		{"another message", solana("a", "m"), solana("a", "n"), false},
+		{"a transaction with a member that nobody knows", solana("a", "m"), strings.Replace(solana("a", "m"), `{"payload":{`, `{"payload":{"x":1,`, 1), true},
+		{"a transaction without its padding", solana("a", "m"), strings.ReplaceAll(solana("a", "m"), "=", ""), true},
+		{"a transaction that is none", `{"payload":{"transaction":"a"}}`, `{"payload":{"transaction":"b"}}`, false},
+		{"a transaction that ends in its signatures", solana("a", ""), solana("b", ""), false},
+		{"a transaction with a count of two bytes", `{"payload":{"transaction":"gAE="}}`, `{"payload":{"transaction":"gAE=","x":1}}`, false},
+		{"no payload", `{"payload":{},"a":1}`, `{"payload":{},"a":2}`, false},
+		{"a payload that is text", `{"payload":"x"}`, `{"payload":"y"}`, false},
 	} {
-		if (id(base) == id(other)) != same {
-			t.Errorf("%s is the same: %v", other, !same)
+		if (id(c.a) == id(c.b)) != c.same {
+			t.Errorf("%s: the same is %v, want %v", c.rule, !c.same, c.same)
 		}
 	}
-	for _, pair := range [][2]string{
-		{`{"payload":{"authorization":{},"signature":"a"}}`, `{"payload":{"authorization":{},"signature":"b"}}`},
-		{`{"payload":{"transaction":"a"}}`, `{"payload":{"transaction":"b"}}`},
-		{`{"payload":{},"a":1}`, `{"payload":{},"a":2}`},
-		{`{"payload":"x"}`, `{"payload":"y"}`},
-	} {
-		if id(pair[0]) == id(pair[1]) {
-			t.Errorf("%v are the same", pair)
+}
+
+// A handler's work is had once for one payment, whatever a client changes in what its
+// payer has not signed.
+func TestAPaymentIsTheSameHoweverItIsSpelt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mw := New(Config{Amount: "5", PayTo: "p", Asset: "a", Facilitator: good()})
+		var handled atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				p := v2("5", "a", "p")
+				p["payload"] = map[string]any{"signature": "s", "authorization": map[string]any{"from": "0xAB", "nonce": "0xCD", "x": i}}
+				serve(mw, paidWith("Payment-Signature", p), func(w http.ResponseWriter, _ *http.Request) {
+					handled.Add(1)
+					time.Sleep(time.Second) // synthetic
+				})
+			})
 		}
-	}
+		wg.Wait()
+		if handled.Load() != 1 {
+			t.Errorf("the handler ran %d times for one payment", handled.Load())
+		}
+	})
 }
 
 func TestTheGuardForgetsOnlyWhatIsOver(t *testing.T) {

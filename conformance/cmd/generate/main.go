@@ -149,6 +149,16 @@ func write(name string, cases []conformance.Case) error {
 }
 
 func explainAll(ctx context.Context, only, reason string, match *regexp.Regexp, out io.Writer) error {
+	m, err := node.Install(ctx)
+	if err != nil {
+		return err
+	}
+	session, err := m.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = session.Close() }() // its answers are what counts
+	ask := session.Answer(func(err error) { fmt.Fprintln(out, err) })
 	names, err := filepath.Glob(filepath.Join(folder, "*.jsonl"))
 	if err != nil {
 		return err
@@ -163,7 +173,7 @@ func explainAll(ctx context.Context, only, reason string, match *regexp.Regexp, 
 		}
 		results := ours.Run(ctx, cases)
 		for i := range cases {
-			explainOne(&cases[i], results[i].Got, reason, match, out)
+			explainOne(&cases[i], results[i].Got, reason, match, ask, out)
 		}
 		if err := write(name, cases); err != nil {
 			return err
@@ -172,13 +182,13 @@ func explainAll(ctx context.Context, only, reason string, match *regexp.Regexp, 
 	return nil
 }
 
-func explainOne(c *conformance.Case, got json.RawMessage, reason string, match *regexp.Regexp, out io.Writer) {
+func explainOne(c *conformance.Case, got json.RawMessage, reason string, match *regexp.Regexp, ask func(*conformance.Case) json.RawMessage, out io.Writer) {
 	if conformance.Equal(c.Want, got) {
 		c.Deviation = nil
 		return
 	}
-	if ids := conformance.Explain(c, got); len(ids) > 0 {
-		c.Deviation = &conformance.Deviation{Reason: ids, Ours: got}
+	if ids, instead := conformance.Explain(c, got, ask); len(ids) > 0 {
+		c.Deviation = &conformance.Deviation{Reason: ids, Ours: got, Instead: instead}
 		return
 	}
 	if reason != "" && match.MatchString(c.ID) {

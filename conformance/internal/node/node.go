@@ -6,6 +6,7 @@
 package node
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,12 +27,15 @@ import (
 
 // What is installed. Zstandard needs Node 22.15.
 const (
-	nodeVersion  = "24.18.0"
-	middyVersion = "7.8.0"
+	nodeVersion = "24.18.0"
 	// source has the packages that a registry lacks, under a tag for each version.
 	source = "https://github.com/middyjs/middy"
 	limit  = 10 * time.Minute
 )
+
+// versions are those of Middy, the wanted one first. A source without its tag gives
+// the one before, whose packages are the same to the letter but for http-dpop.
+var versions = []string{"7.9.2", "7.8.0"}
 
 // ErrUnavailable is the reason when this machine cannot run Middy at all.
 var ErrUnavailable = errors.New("node: Middy cannot be run here")
@@ -183,7 +188,7 @@ func (m *Middy) fromSource(ctx context.Context, manifest []byte) ([]string, erro
 	slices.Sort(missing)
 	tree, err := m.checkout(ctx)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "MISSING: npm has no %s@%s of @middy, and its source could not be had: %v\n", strings.Join(missing, ", "), middyVersion, err)
+		fmt.Fprintf(os.Stderr, "MISSING: npm has no %s@%s of @middy, and its source could not be had: %v\n", strings.Join(missing, ", "), versions[0], err)
 		return missing, nil
 	}
 	var still []string
@@ -206,36 +211,103 @@ func (m *Middy) checkout(ctx context.Context) (string, error) {
 	if from == "" {
 		from = source
 	}
-	cmd := exec.CommandContext(ctx, "git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", middyVersion, from, tree)
-	cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	var failed error
+	for _, version := range versions {
+		cmd := exec.CommandContext(ctx, "git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", version, from, tree)
+		cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0")
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return tree, nil
+		}
 		_ = os.RemoveAll(tree)
-		return "", fmt.Errorf("git clone %s: %w: %s", from, err, bytes.TrimSpace(out))
+		failed = errors.Join(failed, fmt.Errorf("git clone %s: %w: %s", from, err, bytes.TrimSpace(out)))
 	}
-	return tree, nil
+	return "", failed
+}
+
+// A Session is Middy running, for one case after the other. It is not safe for
+// concurrent use.
+type Session struct {
+	cmd      *exec.Cmd
+	in       io.WriteCloser
+	out      *bufio.Reader
+	problems bytes.Buffer
+}
+
+// Start runs Middy. Close the session.
+func (m *Middy) Start(ctx context.Context) (*Session, error) {
+	s := &Session{cmd: exec.CommandContext(ctx, m.node, "run.mjs")}
+	s.cmd.Dir, s.cmd.Stderr = m.dir, &s.problems
+	// Nothing may look for credentials or a region.
+	s.cmd.Env = append(os.Environ(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x")
+	in, err := s.cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	s.in, s.out = in, bufio.NewReaderSize(out, 1<<20)
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("node: run.mjs: %w", err)
+	}
+	return s, nil
+}
+
+// Ask runs one case.
+func (s *Session) Ask(c *conformance.Case) (conformance.Result, error) {
+	bare := *c
+	bare.Want, bare.Deviation = nil, nil
+	var r conformance.Result
+	if err := conformance.WriteLines(s.in, []conformance.Case{bare}); err != nil {
+		return r, fmt.Errorf("node: run.mjs: %w", err)
+	}
+	line, err := s.out.ReadBytes('\n')
+	if err != nil {
+		return r, fmt.Errorf("node: %s: run.mjs ended: %w\n%s", c.ID, err, s.problems.Bytes())
+	}
+	if err := json.Unmarshal(line, &r); err != nil {
+		return r, fmt.Errorf("node: %s: %w", c.ID, err)
+	}
+	return r, nil
+}
+
+// Answer is Ask for [conformance.Explain]. A case that cannot be asked is reported.
+func (s *Session) Answer(report func(error)) func(*conformance.Case) json.RawMessage {
+	return func(c *conformance.Case) json.RawMessage {
+		r, err := s.Ask(c)
+		if err != nil {
+			report(err)
+		}
+		return r.Got
+	}
+}
+
+// Close ends Middy.
+func (s *Session) Close() error {
+	if err := s.in.Close(); err != nil {
+		return fmt.Errorf("node: run.mjs: %w", err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		return fmt.Errorf("node: run.mjs: %w\n%s", err, s.problems.Bytes())
+	}
+	return nil
 }
 
 // Run executes the cases, in order.
 func (m *Middy) Run(ctx context.Context, cases []conformance.Case) ([]conformance.Result, error) {
-	var in, out, problems bytes.Buffer
-	if err := conformance.WriteLines(&in, cases); err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, m.node, "run.mjs")
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = m.dir, &in, &out, &problems
-	// Nothing may look for credentials or a region.
-	cmd.Env = append(os.Environ(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x")
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("node: run.mjs: %w\n%s", err, problems.Bytes())
-	}
-	results, err := conformance.ReadLines[conformance.Result](&out)
+	s, err := m.Start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(results) != len(cases) {
-		return nil, fmt.Errorf("node: %d results for %d cases\n%s", len(results), len(cases), problems.Bytes())
+	results := make([]conformance.Result, len(cases))
+	for i := range cases {
+		if results[i], err = s.Ask(&cases[i]); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
 	}
-	return results, nil
+	return results, s.Close()
 }
 
 // Script puts a module beside Middy's packages, so that it can import them, and

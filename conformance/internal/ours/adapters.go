@@ -281,7 +281,7 @@ func jwt(r *run, o options) (func(http.Handler) http.Handler, error) {
 		payloadKey = o.text("payloadKey")
 	}
 	r.left = append(r.left, func(req *http.Request, into object) {
-		if claims, ok := jwtauth.Claims(req.Context()); ok {
+		if claims, ok := jwtauth.Claims(req.Context()); ok && o.bool("setToContext") {
 			into[payloadKey] = plainJSON(claims)
 		}
 	})

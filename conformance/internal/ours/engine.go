@@ -3,7 +3,6 @@ package ours
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -139,7 +138,7 @@ func engine(ctx context.Context, c *conformance.Case) object {
 	got := object{}
 	out, err := f.Invoke(ctx, payload)
 	if err != nil {
-		got["error"] = object{"status": nil, "message": rootMessage(err)}
+		got["error"] = errorOf(err)
 	} else {
 		got["response"] = value(out)
 	}
@@ -150,15 +149,6 @@ func engine(ctx context.Context, c *conformance.Case) object {
 		got["log"] = log
 	}
 	return got
-}
-
-// rootMessage is the text of the error that the case threw.
-func rootMessage(err error) string {
-	var e *plain
-	if errors.As(err, &e) {
-		return e.message
-	}
-	return err.Error()
 }
 
 // call is a function of @middy/util, of which createError has a counterpart: an

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/gomiddy/middy"
 	"github.com/gomiddy/middy/conformance"
 	"github.com/gomiddy/middy/web"
@@ -134,7 +136,7 @@ func (r *run) build() (f *middy.Function, err error) {
 		}
 	}()
 	h := r.scripted(r.c.Handler)
-	uses := errorHandlerFirst(r.c.Use)
+	uses := onion(r.c.Use)
 	for i := len(uses) - 1; i >= 0; i-- {
 		u := uses[i]
 		adapt, ok := adapters[u.Name]
@@ -151,16 +153,29 @@ func (r *run) build() (f *middy.Function, err error) {
 	return middy.New(web.Handler(r.outermost(h)))
 }
 
-// errorHandlerFirst translates the one rule of order that differs: Middy's error
-// handler is registered last and sees the errors of all middlewares; ours stands
-// outside of those whose errors it renders. What it writes passes through them.
-func errorHandlerFirst(uses []conformance.Use) []conformance.Use {
-	i := slices.IndexFunc(uses, func(u conformance.Use) bool { return u.Name == "http-error-handler" })
-	if i <= 0 {
-		return uses
+// onion translates the one rule of order that differs. Middy's error handler is
+// registered last and sees the errors of all middlewares, and its cors and security
+// headers are on every answer: ours are outside of those that they are about. New
+// says so of the headers, and the error handler's writes pass through them.
+func onion(uses []conformance.Use) []conformance.Use {
+	var errs, headers, rest []conformance.Use
+	inside := false // of something that refuses
+	for _, u := range uses {
+		switch {
+		case u.Name == "http-error-handler":
+			errs = append(errs, u)
+		case inside && (u.Name == "http-cors" || u.Name == "http-security-headers"):
+			headers = append(headers, u)
+		default:
+			inside = inside || !slices.Contains(passes, u.Name)
+			rest = append(rest, u)
+		}
 	}
-	return slices.Concat(uses[i:i+1], uses[:i], uses[i+1:])
+	return slices.Concat(errs, headers, rest)
 }
+
+// passes are the packages that refuse no request.
+var passes = []string{"http-cors", "http-security-headers", "http-content-encoding", "http-event-normalizer", "http-header-normalizer", "http-partial-response", "http-response-serializer", "recover"}
 
 // outermost notes an error that no middleware has made a response of.
 func (r *run) outermost(h http.Handler) http.Handler {
@@ -243,10 +258,21 @@ func (e *plain) Error() string        { return e.message }
 func (e *plain) StatusCode() int      { return e.status }
 func (e *plain) Headers() http.Header { return e.header }
 
+// thrownValue is a value that is no error, which JavaScript can throw.
+type thrownValue struct{ value any }
+
+func (e *thrownValue) Error() string { return fmt.Sprint(e.value) }
+
 func errorOf(err error) object {
 	var e *web.Error
 	var p interface{ StatusCode() int }
+	var raw *thrownValue
+	var api smithy.APIError
 	switch {
+	case errors.As(err, &raw):
+		return object{"raw": raw.value}
+	case errors.As(err, &api): // Middy's clients give the code as the text
+		return object{"status": nil, "message": api.ErrorCode()}
 	case errors.As(err, &e):
 		status := e.Status
 		if status == 0 {
@@ -267,12 +293,11 @@ func errorOf(err error) object {
 func thrown(b json.RawMessage) error {
 	t, _ := value(b).(object)
 	if v, ok := t["value"]; ok {
-		if o, ok := v.(object); ok { // an object that is no Error
-			status, _ := o["statusCode"].(float64)
-			message, _ := o["message"].(string)
-			return &plain{status: int(status), message: message}
+		o, ok := v.(object)
+		if !ok {
+			return &thrownValue{v}
 		}
-		return fmt.Errorf("%v", v)
+		t = o // an object that is no Error
 	}
 	e := &exposer{}
 	e.header = http.Header{}
@@ -289,11 +314,13 @@ func thrown(b json.RawMessage) error {
 			e.message, _ = list[1].(string)
 		}
 		if len(list) > 2 {
-			if props, ok := list[2].(object); ok {
-				if expose, ok := props["expose"].(bool); ok {
-					e.expose = expose
-				}
+			props, _ := list[2].(object) // of which Middy takes expose and cause, for an error's options
+			if expose, ok := props["expose"].(bool); ok {
+				e.expose = expose
 			}
+		}
+		if expose, ok := t["expose"].(bool); ok {
+			e.expose = expose
 		}
 		return e
 	}
@@ -363,7 +390,7 @@ func (r *run) answer(w http.ResponseWriter, v any) {
 		headers, hasHeaders := o["headers"].(object)
 		_, hasBody := o["body"]
 		if hasStatus || hasHeaders || hasBody {
-			body = o["body"]
+			body, status = o["body"], http.StatusInternalServerError // what Middy makes of one without a status
 			if hasStatus {
 				status = int(code)
 			}

@@ -20,7 +20,7 @@ func paseto(r *run, o options) (func(http.Handler) http.Handler, error) {
 		payloadKey = o.text("payloadKey")
 	}
 	r.left = append(r.left, func(req *http.Request, into object) {
-		if claims, ok := pasetoauth.Claims(req.Context()); ok {
+		if claims, ok := pasetoauth.Claims(req.Context()); ok && o.bool("setToContext") {
 			into[payloadKey] = plainJSON(claims)
 		}
 	})

@@ -132,14 +132,20 @@ func reportTo(o options) string {
 		return secure.Off
 	}
 	all := options{all: o.object("reportTo")}
+	subdomains := true // the second spelling is that of older versions
+	for _, name := range []string{"includeSubDomains", "includeSubdomains"} {
+		if all.has(name) {
+			subdomains = all.bool(name)
+		}
+	}
 	var groups []secure.Group
 	for _, name := range o.keys("reportTo") {
-		if name == "maxAge" || name == "includeSubDomains" {
+		if name == "maxAge" || name == "includeSubDomains" || name == "includeSubdomains" {
 			continue
 		}
 		groups = append(groups, secure.Group{
 			Name: name, URL: all.text(name), MaxAge: time.Duration(all.number("maxAge")) * time.Second,
-			Subdomains: !all.has("includeSubDomains") || all.bool("includeSubDomains"),
+			Subdomains: subdomains,
 		})
 	}
 	return secure.ReportTo(groups...)

@@ -34,7 +34,7 @@ func webSocket(ctx context.Context, c *conformance.Case) (got object) {
 			r.ran++
 			r.saw = object{"body": in}
 			return nil, nil
-		}, ws.JSONConfig{MaxDepth: 128})
+		}, ws.JSONConfig{})
 	case "ws-router":
 		receive = r.routes(o)
 	case "ws-response":
@@ -208,10 +208,16 @@ func (r *run) post(failure string) func(*http.Request) (*http.Response, error) {
 		}
 		r.sends = append(r.sends, []any{req.URL.Scheme + "://" + req.URL.Host + stage, object{"ConnectionId": id, "Data": text(data)}})
 		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Body: readCloser(nil), Request: req}
-		if failure == "GoneException" {
-			resp.StatusCode = http.StatusGone
+		if status, ok := failures[failure]; ok {
+			resp.StatusCode = status
 			resp.Header.Set("X-Amzn-Errortype", failure)
 		}
 		return resp, nil
 	}
+}
+
+// failures are the errors of the callback API:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+var failures = map[string]int{
+	"GoneException": http.StatusGone, "ForbiddenException": http.StatusForbidden, "LimitExceededException": http.StatusTooManyRequests, "PayloadTooLargeException": http.StatusRequestEntityTooLarge,
 }

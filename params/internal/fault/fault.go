@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 
+	"github.com/gomiddy/middy/internal/awsapi"
 	"github.com/gomiddy/middy/params"
 )
 
@@ -112,6 +113,15 @@ func missing(p Place) string {
 	return what + "; create it or correct the name"
 }
 
+// Foreign is what an answer is that does not say that it is about what was asked
+// for: a success without the value, or about another one.
+const Foreign = "the answer is not about it: a proxy or another server sent it; see the endpoint"
+
+// NotAbout is the failure of an answer that is [Foreign].
+func NotAbout(p Place) error {
+	return &params.Error{Kind: params.Unavailable, Service: p.Service, Name: p.Name, Text: Foreign}
+}
+
 // silence says why there was no answer.
 func silence(err error) string {
 	switch {
@@ -122,6 +132,12 @@ func silence(err error) string {
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return "its host name cannot be resolved; see the region and the VPC endpoint"
+	}
+	if _, ok := errors.AsType[*awsapi.BrokenAnswerError](err); ok {
+		return "the answer broke off, each time it was asked for"
+	}
+	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
+		return Foreign
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return "the connection failed; see the endpoint, the subnet's route and the VPC endpoint"

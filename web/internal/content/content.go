@@ -13,25 +13,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/header"
 )
 
 // DefaultMaxBytes is the size limit of bodies that a Config leaves at 0: 6 MiB is
 // the largest event that Lambda delivers,
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const DefaultMaxBytes = 6 << 20
-
-// Type is the Content-Type of a message. Lines that contradict each other become a
-// list, which is no media type, so that every check refuses them: which of them
-// another recipient believes is not known.
-func Type(h http.Header) string {
-	lines := h.Values("Content-Type")
-	for i := 1; i < len(lines); i++ {
-		if lines[i] != lines[0] {
-			return strings.Join(lines, ", ")
-		}
-	}
-	return h.Get("Content-Type")
-}
 
 // Unsupported is a 415 that says in words and in an Accept header what would have
 // been taken: RFC 9110 section 15.5.16.
@@ -50,14 +38,23 @@ func Unsupported(got, accept string) *web.Error {
 // Encoded is a 415 for a body with a content coding that nothing outside has
 // undone, or nil. The Accept-Encoding is RFC 9110 section 12.5.3's.
 func Encoded(h http.Header) *web.Error {
-	coding := h.Get("Content-Encoding")
-	if coding == "" || strings.EqualFold(strings.TrimSpace(coding), "identity") {
+	coding := header.Coding(h)
+	if coding == "" {
 		return nil
 	}
 	return &web.Error{
 		Status: http.StatusUnsupportedMediaType,
 		Detail: fmt.Sprintf("the Content-Encoding %q is not supported", Short(coding)),
 		Header: http.Header{"Accept-Encoding": {"identity"}},
+	}
+}
+
+// Charset is a 415 for a text that is not UTF-8.
+func Charset(contentType string) *web.Error {
+	return &web.Error{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: fmt.Sprintf("the body must be UTF-8; the Content-Type is %q", Short(contentType)),
+		Header: http.Header{"Accept": {"application/json"}},
 	}
 }
 

@@ -13,22 +13,6 @@ import (
 	"github.com/gomiddy/middy/web"
 )
 
-func TestContradictingContentTypesAreNone(t *testing.T) {
-	for _, c := range []struct {
-		lines []string
-		want  string
-	}{
-		{nil, ""},
-		{[]string{"a/b"}, "a/b"},
-		{[]string{"a/b", "a/b"}, "a/b"},
-		{[]string{"a/b", "c/d"}, "a/b, c/d"},
-	} {
-		if got := Type(http.Header{"Content-Type": c.lines}); got != c.want {
-			t.Errorf("%q: got %q, want %q", c.lines, got, c.want)
-		}
-	}
-}
-
 func TestReadIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		rule   string

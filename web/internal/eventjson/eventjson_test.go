@@ -126,7 +126,7 @@ func TestWrongTypesAreErrors(t *testing.T) {
 		{"a number is no string", `1`, func(s *Scanner) { s.Text() }},
 		{"a string is no truth", `"true"`, func(s *Scanner) { s.Bool() }},
 		{"an array is no object", `[]`, func(s *Scanner) { s.StringMap() }},
-		{"an object is no array", `{}`, func(s *Scanner) { s.Strings() }},
+		{"an object is no array", `{}`, func(s *Scanner) { s.Scalars() }},
 		{"a fraction is no whole number", `1.5`, func(s *Scanner) { s.Int() }},
 		{"words are no number", `"ten"`, func(s *Scanner) { s.Int() }},
 	} {
@@ -158,6 +158,10 @@ func TestAppendStringIsEncodingJSONWithoutHTML(t *testing.T) {
 		got := string(AppendString(nil, s))
 		if got != want || string(AppendString(nil, []byte(s))) != want {
 			t.Logf("%q: got %s, want %s", s, got, want)
+			return false
+		}
+		if Len(s) != len(want) || Len([]byte(s)) != len(want) {
+			t.Logf("%q: Len is %d, want %d", s, Len(s), len(want))
 			return false
 		}
 		return true

@@ -198,6 +198,16 @@ func (s *Scanner) Text() string {
 	return text
 }
 
+// Scalar consumes a string, or a number or a truth, of which it returns the text;
+// null is "".
+func (s *Scanner) Scalar() string {
+	switch s.Kind() {
+	case '0', 't', 'f':
+		return strings.Clone(s.Raw())
+	}
+	return s.Text()
+}
+
 // SharedText is Text, as a piece of the payload where that is possible.
 func (s *Scanner) SharedText() string {
 	if s.err != nil || s.Null() {
@@ -376,16 +386,17 @@ func (s *Scanner) Int() int64 {
 	return n
 }
 
-// Strings consumes an array of strings.
-func (s *Scanner) Strings() []string {
+// Scalars consumes an array of what [Scanner.Scalar] reads.
+func (s *Scanner) Scalars() []string {
 	var all []string
 	for range s.Elements {
-		all = append(all, s.Text())
+		all = append(all, s.Scalar())
 	}
 	return all
 }
 
-// StringMap consumes an object of strings; without members it is nil.
+// StringMap consumes an object of what [Scanner.Scalar] reads; without members it is
+// nil.
 func (s *Scanner) StringMap() map[string]string {
 	var m map[string]string
 	for name := range s.Members {
@@ -395,7 +406,7 @@ func (s *Scanner) StringMap() map[string]string {
 		if s.clone {
 			name = strings.Clone(name)
 		}
-		m[name] = s.Text()
+		m[name] = s.Scalar()
 	}
 	return m
 }

@@ -1,5 +1,5 @@
 // Package header has what several middlewares need to know of header fields:
-// lists, tokens and Vary.
+// lists, tokens, Vary, and what a body says of itself.
 //
 // A list field may come as one line or as several, in any case, with empty
 // elements and quoted commas; code that splits it by hand forgets one of these.
@@ -7,7 +7,9 @@
 package header
 
 import (
+	"errors"
 	"iter"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,10 +30,16 @@ func Elements(h http.Header, name string) iter.Seq[string] {
 }
 
 // Split is Elements of one line.
-func Split(line string) iter.Seq[string] {
+func Split(line string) iter.Seq[string] { return pieces(line, ',') }
+
+// Parameters are the pieces of a value with parameters, such as a media type: the
+// value, and then each name=value as it is written, without the empty ones.
+func Parameters(value string) iter.Seq[string] { return pieces(value, ';') }
+
+func pieces(line string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for line != "" {
-			end := comma(line)
+			end := next(line, separator)
 			element := strings.Trim(line[:end], " \t")
 			if element != "" && !yield(element) {
 				return
@@ -41,8 +49,8 @@ func Split(line string) iter.Seq[string] {
 	}
 }
 
-// comma is the index of the first comma outside quotes, or len(s).
-func comma(s string) int {
+// next is the index of the first separator outside quotes, or len(s).
+func next(s string, separator byte) int {
 	quoted := false
 	for i := 0; i < len(s); i++ {
 		switch {
@@ -50,7 +58,7 @@ func comma(s string) int {
 			quoted = !quoted
 		case s[i] == '\\' && quoted:
 			i++
-		case s[i] == ',' && !quoted:
+		case s[i] == separator && !quoted:
 			return i
 		}
 	}
@@ -88,4 +96,55 @@ func Vary(h http.Header, names ...string) {
 	if !Has(h, "Vary", "*") {
 		Add(h, "Vary", names...)
 	}
+}
+
+// ContentType is the Content-Type of a message. Lines that contradict each other
+// become a list, which is no media type, so that every check refuses them: which of
+// them another recipient believes is not known.
+func ContentType(h http.Header) string {
+	lines := h.Values("Content-Type")
+	for _, line := range lines {
+		if line != lines[0] {
+			return strings.Join(lines, ", ")
+		}
+	}
+	return h.Get("Content-Type")
+}
+
+// Media is the media type of a Content-Type in lower case, "" when it is none, and
+// whether the text is UTF-8: it says so, or says nothing of a charset. ASCII is a part
+// of UTF-8. Space around a semicolon is allowed, RFC 9110 section 5.6.6, and a
+// parameter that is malformed says nothing, unless it is the charset.
+func Media(contentType string) (mediaType string, utf8 bool) {
+	mediaType, params, err := mime.ParseMediaType(contentType)
+	if err != nil { // an empty parameter is none, RFC 9110 section 5.6.6; mime has another view
+		mediaType, params, err = mime.ParseMediaType(strings.Join(slices.Collect(Parameters(contentType)), ";"))
+	}
+	if errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return mediaType, !strings.Contains(strings.ToLower(contentType), "charset")
+	}
+	switch strings.ToLower(params["charset"]) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return mediaType, err == nil
+	}
+	return mediaType, false
+}
+
+// IsJSON reports whether a media type that [Media] returned is JSON: application/json
+// or, RFC 6839 section 3.1, any type that ends in +json.
+func IsJSON(mediaType string) bool {
+	_, sub, _ := strings.Cut(mediaType, "/")
+	name, suffixed := strings.CutSuffix(sub, "+json")
+	return mediaType == "application/json" || suffixed && name != ""
+}
+
+// Coding is the first content coding of a message, over all lines of
+// Content-Encoding, that changes the body; "" when there is none.
+func Coding(h http.Header) string {
+	for coding := range Elements(h, "Content-Encoding") {
+		if !strings.EqualFold(coding, "identity") {
+			return coding
+		}
+	}
+	return ""
 }

@@ -75,3 +75,60 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatABodySaysOfItself(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule, contentType, media string
+		utf8, json               bool
+	}{
+		{"JSON", "application/json", "application/json", true, true},
+		{"in capitals", "Application/JSON", "application/json", true, true},
+		{"with a suffix", "application/problem+json", "application/problem+json", true, true},
+		{"a suffix without a name", "application/+json", "application/+json", true, false},
+		{"of another tree", "image/x+json", "image/x+json", true, true},
+		{"text", "text/json", "text/json", true, false},
+		{"space around the semicolon", "application/json \t; charset=UTF-8 ", "application/json", true, true},
+		{"a quoted charset", `application/json;charset="utf-8"`, "application/json", true, true},
+		{"another charset", "application/json; charset=iso-8859-1", "application/json", false, true},
+		{"an empty parameter is none", "application/json;; charset=utf-16;", "application/json", false, true},
+		{"a malformed parameter says nothing", "application/json; a b", "application/json", true, true},
+		{"a malformed charset is not UTF-8", "application/json; charset", "application/json", false, true},
+		{"two charsets", "application/json; charset=utf-8; charset=utf-16", "", false, false},
+		{"a list", "application/json, text/plain", "", false, false},
+		{"nothing", "", "", false, false},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			media, utf8 := Media(c.contentType)
+			if media != c.media || utf8 != c.utf8 || IsJSON(media) != c.json {
+				t.Errorf("%q: got %q, UTF-8 %v, JSON %v; want %q, %v, %v", c.contentType, media, utf8, IsJSON(media), c.media, c.utf8, c.json)
+			}
+		})
+	}
+	for _, c := range []struct {
+		rule  string
+		lines []string
+		want  string
+	}{
+		{"one line", []string{"text/plain"}, "text/plain"},
+		{"two that agree", []string{"text/plain", "text/plain"}, "text/plain"},
+		{"two that do not", []string{"application/json", "text/plain"}, "application/json, text/plain"},
+		{"none", nil, ""},
+	} {
+		t.Run("Content-Type, "+c.rule, func(t *testing.T) {
+			if got := ContentType(http.Header{"Content-Type": c.lines}); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+		t.Run("Content-Encoding, "+c.rule, func(t *testing.T) {
+			lines := append([]string{"Identity, , "}, c.lines...)
+			want := ""
+			if len(c.lines) > 0 {
+				want = c.lines[0]
+			}
+			if got := Coding(http.Header{"Content-Encoding": lines}); got != want {
+				t.Errorf("%q: got %q, want %q", lines, got, want)
+			}
+		})
+	}
+}

@@ -13,6 +13,9 @@ package jsontoken
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -47,6 +50,7 @@ const (
 	Syntax Reason = iota
 	Depth
 	UTF8
+	Duplicate
 )
 
 // An Error says where a text stops being JSON.
@@ -74,12 +78,17 @@ const (
 type Scanner struct {
 	// AnyBytes lets strings hold bytes that are not UTF-8.
 	AnyBytes bool
+	// Unique refuses an object that has a name twice, also when only case tells the
+	// two apart. encoding/json matches names to fields in any case, and the last one
+	// wins: whoever checks one of the two checks what nobody uses.
+	Unique bool
 
 	data     []byte
 	pos      int
 	maxDepth int
 	open     []byte
 	state    state
+	names    []names // of the open objects, with Unique
 }
 
 // New returns a Scanner of data. More than maxDepth open brackets are an error.
@@ -119,6 +128,9 @@ func (s *Scanner) Next() (Token, error) {
 			}
 			tok, err := s.str(Key)
 			s.state = colon
+			if err == nil && s.Unique {
+				err = s.once(tok)
+			}
 			return tok, err
 		default:
 			if c == ']' && s.state == firstValue {
@@ -173,6 +185,9 @@ func (s *Scanner) separator(c byte) (_ Token, done bool, _ error) {
 
 func (s *Scanner) closing(k Kind) Token {
 	s.open = s.open[:len(s.open)-1]
+	if s.Unique && k == ObjectEnd {
+		s.names = s.names[:len(s.names)-1]
+	}
 	s.state = after
 	s.pos++
 	return Token{k, s.pos - 1, s.pos}
@@ -205,9 +220,88 @@ func (s *Scanner) opening(k Kind, next state) (Token, error) {
 		return Token{}, &Error{Depth, s.pos, fmt.Sprintf("more than %d levels deep", s.maxDepth)}
 	}
 	s.open = append(s.open, byte(k))
+	if s.Unique && k == ObjectStart {
+		s.names = append(s.names, names{})
+	}
 	s.state = next
 	s.pos++
 	return Token{k, s.pos - 1, s.pos}, nil
+}
+
+// Unique returns the error of a Scanner with Unique for a text, or nil.
+func Unique(text []byte) error {
+	s := New(text, 10000)
+	s.Unique = true
+	for {
+		if tok, err := s.Next(); err != nil || tok.Kind == EOF {
+			return err
+		}
+	}
+}
+
+// once refuses a key that the innermost object has already.
+func (s *Scanner) once(tok Token) error {
+	name := Unquote(s.data[tok.Start:tok.End])
+	if s.names[len(s.names)-1].add(Fold(name)) {
+		return nil
+	}
+	return &Error{Duplicate, tok.Start, fmt.Sprintf("the name %q comes twice in one object, in this case or another,", short(name))}
+}
+
+// short cuts a name that the client chose.
+func short(name string) string {
+	const most = 64
+	if len(name) <= most {
+		return name
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return name[:cut] + "…"
+}
+
+// names are the folded names of one object. Most objects have few.
+type names struct {
+	few  []string
+	many map[string]struct{}
+}
+
+// add reports false when the name is there.
+func (n *names) add(name string) bool {
+	if n.many != nil {
+		before := len(n.many)
+		n.many[name] = struct{}{}
+		return len(n.many) > before
+	}
+	if slices.Contains(n.few, name) {
+		return false
+	}
+	if n.few = append(n.few, name); len(n.few) > 16 {
+		n.many = make(map[string]struct{}, 2*len(n.few))
+		for _, name := range n.few {
+			n.many[name] = struct{}{}
+		}
+	}
+	return true
+}
+
+// Fold returns the same text for two names that encoding/json takes for one: it
+// replaces every character by the first of those that differ from it only in case.
+func Fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		if r < utf8.RuneSelf {
+			return r
+		}
+		first := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			first = min(first, next)
+		}
+		return first
+	}, name)
 }
 
 func (s *Scanner) literal(text string) (Token, error) {

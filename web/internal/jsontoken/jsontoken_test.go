@@ -3,6 +3,7 @@ package jsontoken
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -124,4 +125,61 @@ func BenchmarkScanner(b *testing.B) {
 			}
 		}
 	}
+}
+
+func TestUniqueRefusesNamesThatFoldToOne(t *testing.T) {
+	t.Parallel()
+	many := "{"
+	for i := range 40 {
+		many += fmt.Sprintf(`"n%d":0,`, i)
+	}
+	for _, c := range []struct {
+		rule, text string
+		ok         bool
+	}{
+		{"different names", `{"a":1,"b":2}`, true},
+		{"a name twice", `{"a":1,"a":2}`, false},
+		{"in another case", `{"role":1,"Role":2}`, false},
+		{"written as an escape", `{"a":1,"\u0041":2}`, false},
+		{"a letter that folds to ASCII", `{"userſ":1,"users":2}`, false},
+		{"the Kelvin sign is a k", `{"key":1,"\u212aey":2}`, false},
+		{"a Greek word in two cases", `{"σ":1,"ς":2}`, false},
+		{"names that fold to different ones", `{"ı":1,"i":2}`, true},
+		{"two halves of surrogate pairs decode alike", `{"\ud800":1,"\ud801":2}`, false},
+		{"in another object", `[{"a":{"a":1}},{"a":1}]`, true},
+		{"behind an inner object", `{"a":{"b":1},"A":{"c":1}}`, false},
+		{"behind an inner array", `{"a":[{"b":1}],"b":[],"a":1}`, false},
+		{"among many, different", many + `"x":1}`, true},
+		{"among many, the first", many + `"N0":1}`, false},
+		{"among many, the last", many + `"N39":1}`, false},
+		{"the empty name", `{"":1,"":2}`, false},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			s := New([]byte(c.text), 10)
+			s.Unique = true
+			var err error
+			for tok := (Token{Kind: Literal}); err == nil && tok.Kind != EOF; {
+				tok, err = s.Next()
+			}
+			var e *Error
+			if errors.As(err, &e); (err == nil) != c.ok || err != nil && e.Reason != Duplicate {
+				t.Errorf("%s: got %v, want no error: %v", c.text, err, c.ok)
+			}
+		})
+	}
+}
+
+// Fold must agree with encoding/json on which names are one.
+func FuzzFold(f *testing.F) {
+	for _, pair := range [][2]string{{"a", "A"}, {"s", "ſ"}, {"K", "\u212a"}, {"İ", "i"}, {"ß", "ẞ"}, {"ᲀ", "в"}, {"a\xff", "A\xfe"}} {
+		f.Add(pair[0], pair[1])
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if !utf8.ValidString(a) || !utf8.ValidString(b) {
+			t.Skip("a JSON text has no such name")
+		}
+		if got, want := Fold(a) == Fold(b), strings.EqualFold(a, b); got != want {
+			t.Errorf("%q and %q: one name is %v, want %v", a, b, got, want)
+		}
+	})
 }

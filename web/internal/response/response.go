@@ -2,15 +2,76 @@
 // middlewares that look at or change what the handler answers.
 //
 // A wrapper that is written by hand forgets one of: the handler that never writes
-// a header, the 1xx that comes before the real status, Flush, and
-// http.ResponseController, which finds the writer beneath through Unwrap.
+// a header, the 1xx that comes before the real status, Flush, the CloseNotify that
+// gin asserts, and http.ResponseController, which finds the writer beneath through
+// Unwrap.
 package response
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
+	"sync/atomic"
 )
+
+// CloseNotify is for the method of that name of a wrapper around w. net/http's
+// writers have it, and gin's Stream asserts it. Where no writer beneath has it, the
+// channel never receives.
+func CloseNotify(w http.ResponseWriter) <-chan bool {
+	for {
+		switch t := w.(type) {
+		case interface{ CloseNotify() <-chan bool }:
+			return t.CloseNotify()
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return make(chan bool)
+		}
+	}
+}
+
+// Track returns a writer for which [Begun] knows whether the response has begun: w
+// itself when it knows.
+func Track(w http.ResponseWriter) http.ResponseWriter {
+	if _, ok := w.(interface{ Begun() bool }); ok {
+		return w
+	}
+	return &onHeader{ResponseWriter: w}
+}
+
+// Begun reports whether the handler that writes to w has written its final status.
+// It is false for a writer that does not know; see [Track].
+func Begun(w http.ResponseWriter) bool {
+	b, ok := w.(interface{ Begun() bool })
+	return ok && b.Begun()
+}
+
+// A Reason keeps why a response broke off. The handler panics with
+// [http.ErrAbortHandler] then, which every middleware lets through and which says
+// nothing. It is safe for concurrent use.
+type Reason struct{ err atomic.Pointer[error] }
+
+// ReasonKey is the key of the *Reason in the context of a request.
+type ReasonKey struct{}
+
+// Record keeps the first reason for who serves the request. It is false when nobody
+// asks for it, as net/http's server.
+func Record(ctx context.Context, err error) bool {
+	r, ok := ctx.Value(ReasonKey{}).(*Reason)
+	if ok {
+		r.err.CompareAndSwap(nil, &err)
+	}
+	return ok
+}
+
+// Load returns the reason, or nil.
+func (r *Reason) Load() error {
+	if err := r.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // OnHeader returns a writer that calls f once, just before the final status goes
 // out, also when the handler calls Write or Flush without it. f may change the
@@ -23,7 +84,7 @@ func OnHeader(w http.ResponseWriter, f func(status int, h http.Header) int) (_ h
 
 type onHeader struct {
 	http.ResponseWriter
-	f     func(status int, h http.Header) int
+	f     func(status int, h http.Header) int // nil keeps the status
 	begun bool
 }
 
@@ -32,11 +93,13 @@ func (w *onHeader) WriteHeader(status int) {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
-	if w.begun {
-		return
+	if !w.begun { // a second status goes to the server, which logs who wrote it
+		w.begun = true
+		if w.f != nil {
+			status = w.f(status, w.Header())
+		}
 	}
-	w.begun = true
-	w.ResponseWriter.WriteHeader(w.f(status, w.Header()))
+	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *onHeader) begin() {
@@ -64,6 +127,12 @@ func (w *onHeader) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.begun = w.begun || err == nil
 	return conn, rw, err
 }
+
+// CloseNotify implements the deprecated [http.CloseNotifier].
+func (w *onHeader) CloseNotify() <-chan bool { return CloseNotify(w.ResponseWriter) }
+
+// Begun is for the function of that name.
+func (w *onHeader) Begun() bool { return w.begun }
 
 // Unwrap is for [http.ResponseController].
 func (w *onHeader) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -139,6 +208,12 @@ func (b *Buffer) FlushError() error {
 
 // Flush implements [http.Flusher].
 func (b *Buffer) Flush() { _ = b.FlushError() }
+
+// CloseNotify implements the deprecated [http.CloseNotifier].
+func (b *Buffer) CloseNotify() <-chan bool { return CloseNotify(b.w) }
+
+// Begun is for the function of that name.
+func (b *Buffer) Begun() bool { return b.status != 0 }
 
 // Unwrap is for [http.ResponseController].
 func (b *Buffer) Unwrap() http.ResponseWriter { return b.w }

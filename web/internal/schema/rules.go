@@ -4,15 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
-	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
+
+	"github.com/gomiddy/middy/web/internal/format"
 )
 
 // Rules are the constraints of one field. A rule that a slice or a map cannot
@@ -160,8 +159,8 @@ func (r *Rules) set(keyword, text string) (err error) {
 		}
 	case "format":
 		r.Format = text
-		if formats(text) == nil {
-			err = errors.New("the format must be one of date, date-time, email, ipv4, ipv6, uri and uuid; for another one use pattern")
+		if format.Check(text) == nil {
+			err = fmt.Errorf("the format must be one of %s; for another one use pattern", strings.Join(slices.Sorted(slices.Values(format.Names())), ", "))
 		}
 	case "default":
 		r.Default, r.HasDefault = text, true
@@ -223,7 +222,7 @@ func (r *Rules) Text(s string) string {
 		return r.oneOf()
 	case r.Pattern != nil && !r.Pattern.MatchString(s):
 		return "must match " + r.Pattern.String()
-	case r.Format != "" && !formats(r.Format)(s):
+	case r.Format != "" && !format.Check(r.Format)(s):
 		return "must be " + formatName(r.Format)
 	}
 	return ""
@@ -247,96 +246,37 @@ func plural(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-// formats returns the check of a format of JSON Schema, or nil.
-func formats(name string) func(string) bool {
+func formatName(name string) string {
 	switch name {
 	case "date":
-		return func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil }
-	case "date-time":
-		return func(s string) bool { _, err := time.Parse(time.RFC3339, s); return err == nil }
-	case "email":
-		return isEmail
-	case "ipv4":
-		return func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() }
-	case "ipv6":
-		return func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() && a.Zone() == "" }
-	case "uri":
-		return func(s string) bool {
-			u, err := url.Parse(s)
-			return err == nil && u.IsAbs() && !strings.ContainsAny(s, " <>\"{}|\\^`")
-		}
-	case "uuid":
-		return isUUID
-	}
-	return nil
-}
-
-func formatName(format string) string {
-	switch format {
-	case "date":
 		return "a date, such as 2026-01-31"
+	case "time":
+		return "a time of RFC 3339, such as 15:04:05Z"
 	case "date-time":
 		return DateTime
+	case "duration":
+		return "a duration of RFC 3339, such as P3DT12H"
 	case "email":
 		return "an e-mail address"
+	case "hostname":
+		return "a host name"
 	case "ipv4":
 		return "an IPv4 address"
 	case "ipv6":
 		return "an IPv6 address"
 	case "uri":
 		return "a URI with its scheme"
+	case "iri":
+		return "an IRI with its scheme"
+	case "uri-reference":
+		return "a URI or a relative reference"
+	case "iri-reference":
+		return "an IRI or a relative reference"
+	case "uri-template":
+		return "a URI template of RFC 6570"
 	}
 	return "a UUID"
 }
 
 // DateTime is what a date-time is, for messages.
 const DateTime = "a date and time of RFC 3339, such as 2026-01-31T15:04:05Z"
-
-// isEmail takes the addresses that a browser's input type=email takes:
-// https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address
-func isEmail(s string) bool {
-	local, domain, ok := strings.Cut(s, "@")
-	if !ok || local == "" || len(s) > 254 {
-		return false
-	}
-	for i := range len(local) {
-		if !alphanumeric(local[i]) && !strings.ContainsRune(".!#$%&'*+/=?^_`{|}~-", rune(local[i])) {
-			return false
-		}
-	}
-	for label := range strings.SplitSeq(domain, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return false
-		}
-		for i := range len(label) {
-			if !alphanumeric(label[i]) && label[i] != '-' {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func alphanumeric(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
-
-// isUUID takes 8-4-4-4-12 hexadecimal digits in any case: RFC 9562 section 4.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-			continue
-		}
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return false
-		}
-	}
-	return true
-}

@@ -10,6 +10,7 @@
 package bearer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,11 +33,11 @@ type Sources struct {
 	// http.CrossOriginProtection.
 	Cookie string
 	// Header is the name of a header. Authorization must hold the scheme Bearer, in
-	// any case, one space, and the token; another header holds the token alone.
+	// any case, spaces, and the token (RFC 9110 section 11.4); another header holds the
+	// token alone. A header that comes twice is refused.
 	Header string
 	// Query is the name of a query parameter. URLs end in logs and in histories:
-	// RFC 6750 section 2.3 advises against it. A parameter that comes twice is not
-	// taken.
+	// RFC 6750 section 2.3 advises against it. A parameter that comes twice is refused.
 	Query string
 }
 
@@ -62,8 +63,17 @@ func isToken(s string) bool {
 	return true
 }
 
-// Token returns the token of r. ok is false when no source has one.
+// Token returns the token of r. ok is false when no source has one, and when the first
+// that has, has more than one.
 func (s Sources) Token(r *http.Request) (token string, ok bool) {
+	_, token, err := s.find(r, false)
+	return token, err == nil && token != ""
+}
+
+// find returns the token of r and the scheme of its Authorization header, "" for one
+// that came elsewhere. dpop also accepts the scheme DPoP. An error says that a source has
+// something that is no one token.
+func (s Sources) find(r *http.Request, dpop bool) (scheme, token string, err error) {
 	if s == (Sources{}) {
 		s.Header = "Authorization"
 	}
@@ -71,15 +81,16 @@ func (s Sources) Token(r *http.Request) (token string, ok bool) {
 		token = cookie(r.Header.Values("Cookie"), s.Cookie)
 	}
 	if token == "" && s.Header != "" {
-		token = header(r.Header.Get(s.Header), s.Header)
+		scheme, token, err = header(r.Header.Values(s.Header), s.Header, dpop)
 	}
-	if token == "" && s.Query != "" && r.URL != nil {
-		token = query(r.URL.RawQuery, s.Query)
+	if token == "" && err == nil && s.Query != "" && r.URL != nil {
+		token, err = query(r.URL.RawQuery, s.Query)
 	}
-	return token, token != ""
+	return scheme, token, err
 }
 
-// cookie is the value of the first cookie of that name. net/http's parser drops a
+// cookie is the value of the first cookie of that name: a browser sends the one with the
+// longest path first, and may well have several (RFC 6265 section 5.4). net/http's parser drops a
 // cookie whose value has a character of which it disapproves; the one who
 // verifies the token is the better judge.
 func cookie(lines []string, name string) string {
@@ -98,27 +109,49 @@ func cookie(lines []string, name string) string {
 	return ""
 }
 
-func header(value, name string) string {
+func header(lines []string, name string, dpop bool) (scheme, token string, err error) {
+	switch {
+	case len(lines) == 0:
+		return "", "", nil
+	case len(lines) > 1:
+		return "", "", &TokenError{Reason: "the header " + name + " comes twice", Public: "There is more than one token."}
+	}
+	value := strings.Trim(lines[0], " \t") // as net/http does, and not every front door
 	if !strings.EqualFold(name, "Authorization") {
-		return value
+		return "", value, nil
 	}
-	scheme, token, _ := strings.Cut(value, " ")
-	if !strings.EqualFold(scheme, "Bearer") || strings.Contains(token, " ") {
-		return ""
+	scheme, token, _ = strings.Cut(value, " ")
+	switch {
+	case strings.EqualFold(scheme, Bearer):
+		scheme = Bearer
+	case dpop && strings.EqualFold(scheme, DPoP):
+		scheme = DPoP
+	default:
+		return "", "", nil
 	}
-	return token
+	token = strings.TrimLeft(token, " ")
+	if strings.ContainsAny(token, " \t") {
+		return scheme, "", &TokenError{Reason: "the Authorization header has text behind the token"}
+	}
+	return scheme, token, nil
 }
 
-func query(raw, name string) string {
-	values, err := url.ParseQuery(raw)
-	if err != nil && len(values[name]) == 0 {
-		return ""
+func query(raw, name string) (string, error) {
+	values, _ := url.ParseQuery(raw) // a broken parameter hurts itself only
+	switch len(values[name]) {
+	case 0:
+		return "", nil
+	case 1:
+		return values[name][0], nil
 	}
-	if len(values[name]) != 1 {
-		return ""
-	}
-	return values[name][0]
+	return "", &TokenError{Reason: "the query parameter " + name + " comes twice", Public: "There is more than one token."}
 }
+
+// Schemes of the Authorization header.
+const (
+	Bearer = "Bearer" // RFC 6750
+	DPoP   = "DPoP"   // RFC 9449
+)
 
 // Codes of RFC 6750 section 3.1.
 const (
@@ -127,9 +160,11 @@ const (
 	InsufficientScope = "insufficient_scope"
 )
 
-// A Challenge is the content of a WWW-Authenticate header: RFC 6750 section 3.
-// All of it is public.
+// A Challenge is the content of a WWW-Authenticate header: RFC 6750 section 3, RFC 9449
+// section 7.1. All of it is public.
 type Challenge struct {
+	// Scheme is what the client has to use. Default: Bearer.
+	Scheme string
 	// Realm names what is protected.
 	Realm string
 	// Code is one of the three above; "" when the request had no token at all, as
@@ -139,16 +174,18 @@ type Challenge struct {
 	Description string
 	// Scope lists what would have been enough, separated by spaces.
 	Scope string
+	// Algs lists the algorithms of a DPoP proof, separated by spaces.
+	Algs string
 }
 
 // String is the header's value. Characters that a quoted string may not have
 // there are left out.
 func (c Challenge) String() string {
 	var b strings.Builder
-	b.WriteString("Bearer")
+	b.WriteString(cmp.Or(c.Scheme, Bearer))
 	sep := " "
 	for _, p := range []struct{ name, value string }{
-		{"realm", c.Realm}, {"error", c.Code}, {"error_description", c.Description}, {"scope", c.Scope},
+		{"realm", c.Realm}, {"error", c.Code}, {"error_description", c.Description}, {"scope", c.Scope}, {"algs", c.Algs},
 	} {
 		if p.value != "" {
 			fmt.Fprintf(&b, `%s%s="%s"`, sep, p.name, strings.Map(quotable, p.value))

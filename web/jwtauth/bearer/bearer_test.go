@@ -2,10 +2,12 @@ package bearer
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,11 +27,20 @@ func TestToken(t *testing.T) {
 		{"the scheme has any case", Sources{}, http.Header{"Authorization": {"bEARER a.b.c"}}, "", "a.b.c"},
 		{"another scheme is no token", Sources{}, http.Header{"Authorization": {"Basic dXNlcjpwYXNz"}}, "", ""},
 		{"a third part is no token", Sources{}, http.Header{"Authorization": {"Bearer a.b.c junk"}}, "", ""},
-		{"two spaces are no token", Sources{}, http.Header{"Authorization": {"Bearer  a.b.c"}}, "", ""},
+		{"more than one space is one", Sources{}, http.Header{"Authorization": {"Bearer   a.b.c"}}, "", "a.b.c"},
+		{"space around the header does not count", Sources{}, http.Header{"Authorization": {" \tBearer a.b.c \t "}}, "", "a.b.c"},
+		{"space around another header does not count", Sources{Header: "X-Token"}, http.Header{"X-Token": {" a "}}, "", "a"},
+		{"the scheme DPoP is no token", Sources{}, http.Header{"Authorization": {"DPoP a.b.c"}}, "", ""},
+		{"a tab behind the token is no second token", Sources{}, http.Header{"Authorization": {"Bearer a.b.c\tjunk"}}, "", ""},
 		{"a tab is no space", Sources{}, http.Header{"Authorization": {"Bearer\ta.b.c"}}, "", ""},
 		{"the scheme alone is no token", Sources{}, http.Header{"Authorization": {"Bearer"}}, "", ""},
 		{"the scheme and a space is no token", Sources{}, http.Header{"Authorization": {"Bearer "}}, "", ""},
-		{"of two lines the first counts", Sources{}, http.Header{"Authorization": {"Bearer a", "Bearer b"}}, "", "a"},
+		{"of two lines none counts", Sources{}, http.Header{"Authorization": {"Bearer a", "Bearer b"}}, "", ""},
+		{"of two lines none counts, even if they are equal", Sources{}, http.Header{"Authorization": {"Bearer a", "Bearer a"}}, "", ""},
+		{"of two lines none counts, whatever their schemes", Sources{}, http.Header{"Authorization": {"Basic a", "Bearer b"}}, "", ""},
+		{"of two lines of another header none counts", Sources{Header: "X-Token"}, http.Header{"X-Token": {"a", "b"}}, "", ""},
+		{"what is refused in the header is not looked for in the query", Sources{Header: "Authorization", Query: "q"}, http.Header{"Authorization": {"Bearer a", "Bearer b"}}, "q=c", ""},
+		{"a cookie decides before two headers", Sources{Cookie: "t", Header: "Authorization"}, http.Header{"Cookie": {"t=c"}, "Authorization": {"Bearer a", "Bearer b"}}, "", "c"},
 		{"nothing at all", Sources{}, nil, "", ""},
 		{"another header is taken whole", Sources{Header: "X-Token"}, http.Header{"X-Token": {"Bearer a"}}, "", "Bearer a"},
 		{"a header's name has any case", Sources{Header: "x-tOKEN"}, http.Header{"X-Token": {"a"}}, "", "a"},
@@ -83,6 +94,7 @@ func TestChallenge(t *testing.T) {
 		`Bearer realm="api"`: {Realm: "api"},
 		`Bearer realm="api", error="invalid_token", error_description="the token has expired"`: {Realm: "api", Code: InvalidToken, Description: "the token has expired"},
 		`Bearer error="insufficient_scope", scope="a b"`:                                       {Code: InsufficientScope, Scope: "a b"},
+		`DPoP error="invalid_dpop_proof", algs="ES256 EdDSA"`:                                  {Scheme: DPoP, Code: "invalid_dpop_proof", Algs: "ES256 EdDSA"},
 		`Bearer error_description="ab"`:                                                        {Description: "\"a\r\n\\b\u00e9\x00"},
 	} {
 		if got := c.Header().Get("WWW-Authenticate"); got != want {
@@ -104,7 +116,7 @@ func FuzzToken(f *testing.F) {
 			if ok != (token != "") {
 				t.Fatalf("%q, %v", token, ok)
 			}
-			if s == (Sources{}) && strings.Contains(token, " ") {
+			if s == (Sources{}) && strings.ContainsAny(token, " \t") {
 				t.Fatalf("%q has a space", token)
 			}
 		}
@@ -195,4 +207,83 @@ func TestNewRefusesAConfigThatCannotWork(t *testing.T) {
 		}
 	}()
 	New(Config{Sources: Sources{Cookie: " "}, MaxTokenBytes: -1})
+}
+
+// A request that has no token is told of the scheme only; one whose token is not a
+// token, that it is not: RFC 6750 section 3.1.
+func TestATokenThatIsNoneIsNotTheSameAsNone(t *testing.T) {
+	h := New(Config{Sources: Sources{Header: "Authorization", Query: "q"}, Verify: func(r *http.Request, _ string) (context.Context, error) { return r.Context(), nil }})(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	const invalid, twice = `Bearer error="invalid_token", error_description="The token is not valid."`, `Bearer error="invalid_token", error_description="There is more than one token."`
+	for _, c := range []struct {
+		rule          string
+		authorization []string
+		query         string
+		status        int
+		challenge     string
+	}{
+		{"a token", []string{"Bearer a"}, "", 200, ""},
+		{"nothing", nil, "", 401, "Bearer"},
+		{"another scheme", []string{"Basic a"}, "", 401, "Bearer"},
+		{"the scheme alone", []string{"Bearer  "}, "", 401, "Bearer"},
+		{"an empty parameter", nil, "q=", 401, "Bearer"},
+		{"text behind the token", []string{"Bearer a b"}, "", 401, invalid},
+		{"two headers", []string{"Bearer a", "Bearer b"}, "", 401, twice},
+		{"two headers that a front door has joined", []string{"Bearer a, Bearer b"}, "", 401, invalid},
+		{"two parameters", nil, "q=a&q=b", 401, twice},
+		{"two parameters, one empty", nil, "q=a&q=", 401, twice},
+	} {
+		r := httptest.NewRequest("GET", "/?"+c.query, nil)
+		r.Header["Authorization"] = c.authorization
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if got := w.Header().Get("WWW-Authenticate"); w.Code != c.status || got != c.challenge {
+			t.Errorf("%s: got %d %s, want %d %s", c.rule, w.Code, got, c.status, c.challenge)
+		}
+	}
+}
+
+func TestTheSchemeDPoP(t *testing.T) {
+	cfg := Config{DPoP: true, Verify: func(r *http.Request, token string) (context.Context, error) {
+		if token != "good" {
+			return nil, errors.New("no")
+		}
+		return r.Context(), nil
+	}}
+	var got Credentials
+	var ok bool
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, ok = FromContext(r.Context()) })
+	for _, c := range []struct {
+		authorization, scheme string
+		challenges            []string
+	}{
+		{"DPoP good", DPoP, nil},
+		{"dpop  good", DPoP, nil},
+		{"Bearer good", Bearer, nil},
+		{"", "", []string{"Bearer", "DPoP"}},
+		{"DPoP bad", "", []string{`DPoP error="invalid_token", error_description="The token is not valid."`, "Bearer"}},
+		{"Bearer bad", "", []string{`Bearer error="invalid_token", error_description="The token is not valid."`, "DPoP"}},
+		{"DPoP good junk", "", []string{`DPoP error="invalid_token", error_description="The token is not valid."`, "Bearer"}},
+	} {
+		got, ok = Credentials{}, false
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", c.authorization)
+		w := httptest.NewRecorder()
+		New(cfg)(handler).ServeHTTP(w, r)
+		if ok != (c.challenges == nil) || got.Scheme != c.scheme || !slices.Equal(w.Header()["Www-Authenticate"], c.challenges) {
+			t.Errorf("%q: got %+v, %v", c.authorization, got, w.Header())
+		}
+		if ok && got.TokenHash != sha256.Sum256([]byte("good")) {
+			t.Errorf("%q: the hash is not the token's", c.authorization)
+		}
+	}
+	cfg.DPoP = false
+	for authorization, status := range map[string]int{"Bearer good": 200, "DPoP good": 401} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", authorization)
+		w := httptest.NewRecorder()
+		if New(cfg)(handler).ServeHTTP(w, r); w.Code != status || ok {
+			t.Errorf("without DPoP, %q: got %d, credentials %v", authorization, w.Code, ok)
+		}
+	}
 }

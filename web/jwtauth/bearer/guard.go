@@ -2,11 +2,13 @@ package bearer
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/layer"
 )
 
 // Config of [New]. Verify is required.
@@ -17,6 +19,9 @@ type Config struct {
 	MaxTokenBytes int
 	// Realm goes into WWW-Authenticate. Public.
 	Realm string
+	// DPoP also accepts the scheme DPoP in the Authorization header. It checks no proof:
+	// package dpop does, inside this middleware, with what [FromContext] returns.
+	DPoP bool
 	// Verify returns the context for the handler, with what the token says in it. Of
 	// its errors a [*KeyError] is answered with 500 or 503, a *web.Error as it is,
 	// and any other with 401.
@@ -48,20 +53,27 @@ func New(cfg Config) func(http.Handler) http.Handler {
 		cfg.MaxTokenBytes = 16 << 10
 	}
 	return func(next http.Handler) http.Handler {
+		layer.Refuses("jwtauth/bearer", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token, ok := cfg.Sources.Token(r)
-			if !ok {
+			scheme, token, err := cfg.Sources.find(r, cfg.DPoP)
+			if err == nil && token == "" {
 				web.WriteError(w, r, &web.Error{
 					Status: http.StatusUnauthorized,
-					Header: Challenge{Realm: cfg.Realm}.Header(),
+					Header: cfg.challenge(Challenge{Realm: cfg.Realm}),
 					Err:    &TokenError{Reason: "No token found in configured sources"},
 				})
 				return
 			}
-			ctx, err := cfg.verify(r, token)
+			ctx := r.Context()
+			if err == nil {
+				ctx, err = cfg.verify(r, token)
+			}
 			if err != nil {
-				web.WriteError(w, r, answer(err, cfg.Realm))
+				web.WriteError(w, r, cfg.answer(err, scheme))
 				return
+			}
+			if cfg.DPoP {
+				ctx = context.WithValue(ctx, credentialsKey{}, Credentials{Scheme: scheme, TokenHash: sha256.Sum256([]byte(token))})
 			}
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
@@ -75,8 +87,39 @@ func (c *Config) verify(r *http.Request, token string) (context.Context, error) 
 	return c.Verify(r, token)
 }
 
+// Credentials are what a request was let through with.
+type Credentials struct {
+	// Scheme is Bearer or DPoP, or "" for a token that did not come in the Authorization
+	// header.
+	Scheme string
+	// TokenHash is the SHA-256 of the token's text.
+	TokenHash [sha256.Size]byte
+}
+
+type credentialsKey struct{}
+
+// FromContext returns the credentials of the request. ok is false when no middleware
+// with Config.DPoP let it through.
+func FromContext(ctx context.Context) (c Credentials, ok bool) {
+	c, ok = ctx.Value(credentialsKey{}).(Credentials)
+	return c, ok
+}
+
+// challenge is a header with c, and with the other scheme that would do.
+func (c *Config) challenge(first Challenge) http.Header {
+	h := first.Header()
+	if c.DPoP {
+		other := Challenge{Scheme: DPoP, Realm: c.Realm}
+		if first.Scheme == DPoP {
+			other.Scheme = Bearer
+		}
+		h.Add("WWW-Authenticate", other.String())
+	}
+	return h
+}
+
 // answer is what the client gets to read of err.
-func answer(err error, realm string) *web.Error {
+func (c *Config) answer(err error, scheme string) *web.Error {
 	if e, ok := errors.AsType[*web.Error](err); ok {
 		return e
 	}
@@ -93,7 +136,7 @@ func answer(err error, realm string) *web.Error {
 	return &web.Error{
 		Status: http.StatusUnauthorized,
 		Detail: description,
-		Header: Challenge{Realm: realm, Code: InvalidToken, Description: description}.Header(),
+		Header: c.challenge(Challenge{Scheme: scheme, Realm: c.Realm, Code: InvalidToken, Description: description}),
 		Err:    err,
 	}
 }

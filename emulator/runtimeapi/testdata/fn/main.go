@@ -57,6 +57,17 @@ func handle(ctx context.Context, e event) (any, error) {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "leaving early:", e.Text)
 		os.Exit(3)
+	case "quit":
+		os.Exit(22)
+	case "crash": // outside of what the runtime recovers
+		go func() { panic(e.Text) }()
+		time.Sleep(time.Hour)
+	case "tmp":
+		f, err := os.CreateTemp("", "")
+		if err != nil {
+			return nil, err
+		}
+		return f.Name(), f.Close()
 	case "log":
 		fmt.Println("on stdout:", e.Text)
 		fmt.Fprint(os.Stderr, "on stderr, no line end: ", e.Text)

@@ -1,0 +1,93 @@
+package validate
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// What the schema forbids never reaches a struct that encoding/json fills from the
+// bytes that the handler reads.
+func TestTheHandlerReadsWhatTheSchemaChecked(t *testing.T) {
+	t.Parallel()
+	const (
+		role   = `{"type":"object","properties":{"role":{"enum":["user"]}}}`
+		pay    = `{"type":"object","properties":{"pay":{"type":"object","properties":{"amount":{"maximum":100},"cur":{}},"additionalProperties":false}},"additionalProperties":false}`
+		nested = `{"type":"object","properties":{"list":{"items":{"$ref":"#/$defs/user"}}},"$defs":{"user":` + role + `}}`
+		both   = `{"type":"object","properties":{"id":{"const":1},"ID":{"const":2}}}`
+	)
+	for _, c := range []struct {
+		rule, schema, body string
+		status             int
+		wrong              string // in the answer
+	}{
+		{"as the schema has it", role, `{"role":"user","other":1}`, 200, ""},
+		{"a name twice", role, `{"role":"user","role":"user"}`, 422, `\"role\" comes twice`},
+		{"a name in two cases", role, `{"role":"user","Role":"admin"}`, 422, `\"Role\" comes twice`},
+		{"a name in another case only", role, `{"Role":"admin"}`, 422, `{"pointer":"#/Role","detail":"must be written \"role\""}`},
+		{"a name with a letter that folds", `{"type":"object","properties":{"users":{"maximum":1}}}`, `{"u\u017fers":2}`, 422, `must be written \"users\"`},
+		{"an object twice, which encoding/json merges", pay, `{"pay":{"amount":1000000},"pay":{"cur":"EUR"}}`, 422, `\"pay\" comes twice`},
+		{"an unknown name of a closed object is a finding", pay, `{"Pay":{"amount":1000000}}`, 400, `must NOT have additional properties`},
+		{"in an array behind a $ref", nested, `{"list":[{},{"ROLE":"admin"}]}`, 422, `"#/list/1/ROLE"`},
+		{"in allOf", `{"allOf":[` + role + `]}`, `{"rolE":"admin"}`, 422, "rolE"},
+		{"in anyOf", `{"anyOf":[` + role + `,{"required":["x"]}]}`, `{"rolE":"admin"}`, 422, "rolE"},
+		{"in not", `{"not":{"required":["admin"]}}`, `{"Admin":true}`, 422, "Admin"},
+		{"in if", `{"if":{"properties":{"a":{"const":1}}},"then":true}`, `{"A":2}`, 422, "#/A"},
+		{"in dependentRequired", `{"dependentRequired":{"card":["zip"]}}`, `{"Card":1}`, 422, "#/Card"},
+		{"what dependentRequired asks for", `{"dependentRequired":{"card":["zip"]}}`, `{"ZIP":1}`, 422, "#/ZIP"},
+		{"in dependentSchemas", `{"dependentSchemas":{"card":true}}`, `{"Card":1}`, 422, "#/Card"},
+		{"a name that a pattern knows", `{"properties":{"role":{}},"patternProperties":{"^R":{"const":1}}}`, `{"Role":1}`, 200, ""},
+		{"names that the schema itself tells apart", both, `{"ID":2}`, 200, ""},
+		{"but not both, which one field would get", both, `{"id":1,"ID":2}`, 422, `\"ID\" comes twice`},
+		{"names of another object", role, `{"other":{"Role":1}}`, 200, ""},
+		{"bytes that are not UTF-8", role, "{\"role\xff\":1}", 422, "not valid JSON"},
+		{"a name in two cases, deep in what the schema does not know", role, `{"x":[{"a":1,"A":2}]}`, 422, `\"A\" comes twice`},
+	} {
+		for _, coerce := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, coerced %v", c.rule, coerce), func(t *testing.T) {
+				h := New(Config{Body: []byte(c.schema), Coerce: coerce})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					var v any
+					if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
+						t.Errorf("the handler cannot read the body: %v", err)
+					}
+				}))
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, post("/", "application/json", c.body))
+				if w.Code != c.status || !strings.Contains(w.Body.String(), c.wrong) {
+					t.Errorf("got %d %s, want %d with %s", w.Code, w.Body, c.status, c.wrong)
+				}
+			})
+		}
+	}
+}
+
+func TestABodyIsWhatItsHeadersSay(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rule           string
+		types, codings []string
+		status         int
+	}{
+		{"JSON", []string{"application/json"}, nil, 200},
+		{"identity", []string{"application/json"}, []string{"identity"}, 200},
+		{"gzip", []string{"application/json"}, []string{"gzip"}, 415},
+		{"gzip in a second line", []string{"application/json"}, []string{"identity", "gzip"}, 415},
+		{"the type twice", []string{"application/json", "application/json"}, nil, 200},
+		{"two types", []string{"application/json", "text/plain"}, nil, 415},
+		{"another charset", []string{"application/json; charset=utf-16"}, nil, 415},
+		{"space before the semicolon", []string{"application/json ; charset=utf-8"}, nil, 200},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			r := post("/", "", `{}`)
+			r.Header["Content-Type"], r.Header["Content-Encoding"] = c.types, c.codings
+			w := httptest.NewRecorder()
+			New(Config{Body: []byte(`{}`)})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+			if w.Code != c.status {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, c.status)
+			}
+		})
+	}
+}
