@@ -178,10 +178,15 @@ func (s *Store) flyBatch(ctx context.Context, b Batcher, flights []*flight) {
 	}
 	s.permit(flights[0].e.source)
 	var alone []*flight
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	for i, f := range flights {
 		switch r := results[i]; {
 		case r.Err == nil:
-			s.land(ctx, f, r.Raw, false, nil, took)
+			wg.Go(func() {
+				s.followRotation(ctx, f.e, r.Raw)
+				s.land(ctx, f, r.Raw, false, nil, took)
+			})
 		case KindOf(r.Err) == Unanswered:
 			alone = append(alone, f)
 		default:

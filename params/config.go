@@ -31,26 +31,25 @@ type Config struct {
 
 	// Patience is how long a reader whose value's TTL is over, but who may be
 	// served the old one, waits for the new one, counted from when it was asked
-	// for. After a failure only some tries
-	// are waited for; see JoinBudget. Default: 250 ms. Negative: as long as the
-	// fetch takes, after failures too.
+	// for. After a failure only some tries are waited for; see JoinBudget.
+	// Default: 250 ms. Negative: as long as the fetch takes, after failures too.
 	Patience time.Duration
 
-	// JoinBudget is how long a response waits for a refresh that runs beside
-	// the handler, before the refresh is cancelled. Default: 250 ms. Negative:
-	// it is cancelled at once.
+	// JoinBudget is how long the end of an invocation waits for a refresh that
+	// runs beside the handler, before the refresh is cancelled. Default: 250 ms.
+	// Negative: it is cancelled at once.
 	//
 	// After a failure readers get the old value at once, and further tries have
 	// as long as the handler takes: an outage must not become the function's
 	// latency. Of the invocations that try again only the first and then one in
-	// four waits, once for all values, its readers for Patience and its response
-	// for JoinBudget, both from the try's begin; and one in sixteen waits four
+	// four waits, once for all declared values, its readers for Patience and its
+	// end for JoinBudget, both from the try's begin; and one in sixteen waits four
 	// times as long, in case the source is slow and not down. So a source that is
 	// back is noticed by the fourth try, however short the handler.
 	JoinBudget time.Duration
 
 	// FetchTimeout bounds a fetch, besides the invocation's deadline, of which it
-	// leaves a tenth, 200 ms at most, for telling that it failed.
+	// leaves a tenth, 200 ms at most, for reporting that it failed.
 	// Default: 5 seconds.
 	FetchTimeout time.Duration
 
@@ -59,9 +58,10 @@ type Config struct {
 	PrefetchBudget time.Duration
 
 	// NegativeTTL is how long a failure is remembered before the service is
-	// asked again. It doubles with each further failure up to NegativeMax, and
-	// is up to 20 % shorter or longer, drawn per sandbox. Defaults: 5 s and 60 s. A negative
-	// NegativeTTL remembers nothing.
+	// asked again, and the answer that a value is missing which is not
+	// [Ref.Optional]. It doubles with each further failure up to NegativeMax, and
+	// is up to 20 % shorter or longer, drawn per sandbox. Defaults: 5 s and 60 s.
+	// A negative NegativeTTL remembers nothing.
 	NegativeTTL, NegativeMax time.Duration
 
 	// Recheck is the grace after a value was found missing, deleted or denied:
@@ -74,9 +74,9 @@ type Config struct {
 	// the next one is asked when the first has failed.
 	HedgeAfter time.Duration
 
-	// MaxEntries and MaxBytes bound what [Store.Lookup] keeps; the least
-	// recently used go first. Declared values are never evicted, and count.
-	// Defaults: 1,000 and 8 MiB. Negative: no bound.
+	// MaxEntries and MaxBytes bound what [Store.Lookup] keeps, values as well as
+	// names of them; the least recently used go first. Declared values are never
+	// evicted, and count. Defaults: 1,000 and 8 MiB. Negative: no bound.
 	MaxEntries int
 	MaxBytes   int64
 
@@ -84,9 +84,11 @@ type Config struct {
 	// Default: they are wiped, since a snapshot is stored.
 	KeepInSnapshot bool
 
-	// OnEvent is told what the Store does. It is called from any goroutine,
-	// must be safe for concurrent use and must not block or call the Store.
-	// Events never carry a value or a hash of one. Default: none.
+	// OnEvent is called with what the Store does. It is called from any
+	// goroutine, must be safe for concurrent use and must not block or call the
+	// Store. Events never carry a value or a hash of one. A panic in it is logged.
+	// Default: only a new version that does not decode is logged, once, with
+	// slog.Default: its readers go on with the old one and would not notice.
 	OnEvent func(Event)
 
 	// NamesInEvents puts the names of secrets into events. Default: false; in a

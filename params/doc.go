@@ -20,7 +20,7 @@
 // A value is used for its TTL, 5 minutes ±15 %, by the wall clock: the monotonic
 // one may stand still while a sandbox is frozen. In the last fifth of the TTL it
 // is refreshed beside the handler while readers get the value they have; the
-// refresh is awaited before the response leaves, for 250 ms at most, and then
+// refresh is awaited when the response has ended, for 250 ms at most, and then
 // cancelled, so that nothing crosses into a freeze. After the TTL readers wait
 // for the new value, those of one value for one request.
 //
@@ -35,17 +35,37 @@
 // asked once more after 5 seconds, and then the value is gone: revocation must
 // bite.
 //
+// An answer counts only if it names what was asked for: an empty success, or one
+// about another secret, is no value. Values of one source come by batches; what a
+// batch refuses as a whole is asked for one by one, so that one bad name or one
+// key that KMS has disabled takes no other value with it.
+//
+// That a value is missing is an answer, too. For a [Ref.Optional] one it is kept
+// as a value is: for its TTL, refreshed beside the handler, and through an outage.
+// If somebody needs the value it is asked for again after 5 to 60 seconds.
+//
+// A wait never takes all the time until ctx's deadline: a tenth of it, 200 ms at
+// most, is left for reporting the failure.
+//
 // # Errors
 //
 // [Value.Lookup] returns them, [Value.Get] turns them into the invocation's.
 // Each names the value, what happened and what to do, and none has any of the
 // content. errors.Is finds the condition ([ErrNotFound], [ErrDenied],
-// [ErrStale], ...).
+// [ErrStale], ...). Lambda reports them by [Error.ErrorCode], such as
+// SecretNotFound.
 //
 // # Rotation
 //
 // [Retry] runs a login and follows a rotation: it fetches anew when the login is
-// refused, and may try the pending version.
+// refused, and may try the pending version. It needs a login that uses the value
+// which it is given: see there for pools of connections.
+//
+// # The end
+//
+// [Store.Close] waits for the invocations under way, and wipes all values. A
+// [Secret] that is revealed afterwards panics: an empty one might pass for a
+// password.
 //
 // # Providers
 //

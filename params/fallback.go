@@ -38,7 +38,7 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 	next()
 	hedge := newHedge(s.cfg.HedgeAfter)
 	defer hedge.stop()
-	var first answer // the primary's word, for the error
+	errs := make([]error, len(refs))
 	var won *answer
 	for open > 0 {
 		select {
@@ -51,9 +51,7 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 			case a.err == nil:
 				clear(a.raw.Bytes)
 			case won == nil:
-				if a.index == 0 {
-					first = a
-				}
+				errs[a.index] = a.err
 				switch {
 				case !movesOn(refs[a.index].provider, a.err):
 					asked = len(refs) // it has answered: nobody else is asked
@@ -70,12 +68,12 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 	}
 	took := time.Since(start)
 	if won == nil {
-		s.land(ctx, f, Raw{}, false, first.err, took)
+		s.land(ctx, f, Raw{}, false, verdict(refs, errs), took)
 		return
 	}
 	if won.index > 0 {
 		s.counters.fallbacks.Add(1)
-		s.event(f.e, Event{Kind: EventFallback, Duration: took, Err: first.err})
+		s.event(f.e, Event{Kind: EventFallback, Duration: took, Err: errs[0]})
 	} else {
 		if KindOf(f.e.state.Load().err) == Denied {
 			s.permit(f.e.source) // the policy was mended: the batch may be ours as well
@@ -83,6 +81,18 @@ func (s *Store) flyChain(ctx context.Context, f *flight) {
 		s.followRotation(ctx, f.e, won.raw)
 	}
 	s.land(ctx, f, won.raw, won.index > 0, nil, took)
+}
+
+// verdict is the failure that counts when all have failed: the first source's. A
+// local source that lacks the value has said nothing about it, so the next one's
+// word counts.
+func verdict(refs []Ref, errs []error) error {
+	for i, err := range errs {
+		if err != nil && !(isLocal(refs[i].provider) && KindOf(err).forbidsStale()) {
+			return err
+		}
+	}
+	return errs[0]
 }
 
 // movesOn reports whether a failure lets the next source be asked: not when this

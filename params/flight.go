@@ -34,11 +34,15 @@ var errSettled = errors.New("params: cancelled so that the response could leave;
 // error that comes at the deadline.
 func reportBy(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
-	if !ok {
+	if !ok || ctx.Value(reserved{}) != nil {
 		return ctx, func() {}
 	}
+	ctx = context.WithValue(ctx, reserved{}, true)
 	return context.WithDeadline(ctx, deadline.Add(-reserve(time.Until(deadline))))
 }
+
+// reserved marks a context whose deadline leaves the time already.
+type reserved struct{}
 
 func reserve(left time.Duration) time.Duration { return min(left/10, 200*time.Millisecond) }
 
@@ -306,12 +310,14 @@ func (s *Store) land(ctx context.Context, f *flight, raw Raw, fromFallback bool,
 // panicked or ended the goroutine. Readers and the next freeze wait for them.
 func (s *Store) rescue(ctx context.Context, flights []*flight) {
 	_ = recover() // its text is not ours to print
-	for _, f := range flights {
+	for i, f := range flights {
 		select {
 		case <-f.done:
 		default:
+			defer s.rescue(ctx, flights[i+1:]) // OnEvent may do it again
 			s.land(ctx, f, Raw{}, false, &Error{Kind: Unavailable, Service: f.e.source.Service, Name: f.e.key.ID,
 				Text: "its fetch ended without an answer: a bug in the provider, or in Config.OnEvent"}, 0)
+			return
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package params
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,8 +78,10 @@ func (r Ref) MaxStale(d time.Duration) Ref { r.maxStale = d; return r }
 // Required fails the cold start when the value cannot be had.
 func (r Ref) Required() Ref { r.required = true; return r }
 
-// Optional makes a missing value the zero value instead of an error. Denied is
-// still an error.
+// Optional makes a missing value the zero value instead of an error. That it is
+// missing is kept as a value is: for the TTL, and through an outage for
+// [Config.MaxStale]. Denied is still an error. It belongs to the reference: views
+// of one value may differ in it.
 func (r Ref) Optional() Ref { r.optional = true; return r }
 
 // FollowRotation reads when the value will rotate and shortens its TTL to the
@@ -160,8 +163,15 @@ func (r Ref) validate() error {
 }
 
 func (r Ref) validateKey() error {
-	if v, ok := r.provider.(KeyValidator); ok {
-		return v.ValidateKey(r.key)
+	v, ok := r.provider.(KeyValidator)
+	if !ok {
+		return nil
 	}
-	return nil
+	err := v.ValidateKey(r.key)
+	for _, label := range r.stages {
+		k := r.key
+		k.Stage = label
+		err = cmp.Or(err, v.ValidateKey(k))
+	}
+	return err
 }

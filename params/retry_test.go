@@ -503,3 +503,118 @@ func TestAVersionThatMayNotBeTriedYetIsNoReasonToGiveUp(t *testing.T) {
 		}
 	})
 }
+
+// N calls on a pool that reads the value by itself: fn ignores what it is given,
+// so that refusals are booked on a version that nobody has tried.
+func TestAVersionThatBecomesCurrentHasAFreshChance(t *testing.T) {
+	t.Parallel()
+	rotation := func(t *testing.T, login func(f *fake, db *database, v *Value[string]) func(context.Context, string) error, within time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting("p2")
+			f.values["a@AWSPENDING"] = fakeValue{"p2", "2", time.Now()}
+			v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
+			try := login(f, db, v)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			for range 4 {
+				_ = Retry(ctx, v, isLogin, try) // in the window before finishSecret
+			}
+			f.mu.Lock()
+			f.values["a"] = fakeValue{"p2", "2", time.Now()} // AWSPENDING stays on the version
+			f.mu.Unlock()
+			finished := time.Now()
+			if err := Retry(t.Context(), v, isLogin, try); err != nil || time.Since(finished) > within {
+				t.Errorf("%v after the rotation was complete: %v", time.Since(finished), err)
+			}
+		})
+	}
+	t.Run("that nobody tried", func(t *testing.T) {
+		rotation(t, func(f *fake, db *database, v *Value[string]) func(context.Context, string) error {
+			return func(ctx context.Context, _ string) error {
+				current, err := v.Lookup(ctx)
+				if err != nil {
+					return err
+				}
+				return db.login(ctx, current)
+			}
+		}, time.Second)
+	})
+	t.Run("that the database did not know yet", func(t *testing.T) {
+		rotation(t, func(f *fake, db *database, v *Value[string]) func(context.Context, string) error {
+			db.set()
+			time.AfterFunc(3*time.Second, func() { db.set("p2") })
+			return db.login
+		}, time.Second)
+	})
+	t.Run("but no more tries under one label", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting()
+			f.setLatency(0)
+			f.values["a@AWSPENDING"] = fakeValue{"p2", "2", time.Now()}
+			v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
+			for range 5 {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				_ = Retry(ctx, v, isLogin, db.login)
+				cancel()
+			}
+			if db.count("p1") != 3 || db.count("p2") != 3 {
+				t.Errorf("tried %v; want each version three times", db.tries)
+			}
+		})
+	})
+}
+
+// On Lambda an error that is returned at the deadline is read by nobody.
+func TestEveryWaitLeavesTimeToReportBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, managed := range []string{"", "64"} {
+		for name, wait := range map[string]func(ctx context.Context, f *fake, s *Store, v *Value[string]) error{
+			"a refused login": func(ctx context.Context, f *fake, s *Store, v *Value[string]) error {
+				return Retry(ctx, v, isLogin, accepting().login)
+			},
+			"a refused login, and the source goes away": func(ctx context.Context, f *fake, s *Store, v *Value[string]) error {
+				return Retry(ctx, v, isLogin, func(context.Context, string) error { f.setLatency(time.Hour); return errLogin })
+			},
+			"a read": func(ctx context.Context, f *fake, s *Store, v *Value[string]) error {
+				f.setLatency(time.Hour)
+				_, err := String(s, f.ref("b")).Lookup(ctx)
+				return err
+			},
+			"a read that joins an older fetch": func(ctx context.Context, f *fake, s *Store, v *Value[string]) error {
+				f.setLatency(time.Hour)
+				b := String(s, f.ref("b"))
+				go func() { _, _ = b.Lookup(context.WithoutCancel(ctx)) }()
+				wait(time.Millisecond)
+				_, err := b.Lookup(ctx)
+				return err
+			},
+			"a refresh": func(ctx context.Context, f *fake, s *Store, v *Value[string]) error {
+				f.setLatency(time.Hour)
+				return s.Refresh(ctx, f.ref("a"))
+			},
+		} {
+			t.Run(name+managed, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					for _, timeout := range []time.Duration{3 * time.Second, time.Second, 100 * time.Millisecond} {
+						f := newFake("a", "wrong")
+						s := New(plain())
+						s.managed = managed != ""
+						v := String(s, f.ref("a"))
+						_ = v.Get(t.Context())
+						ctx, cancel := context.WithTimeout(t.Context(), timeout)
+						deadline, _ := ctx.Deadline()
+						err := wait(ctx, f, s, v)
+						if left := time.Until(deadline); left < timeout/20 || err == nil {
+							t.Errorf("%v of %v are left to report %v", left, timeout, err)
+						}
+						if strings.HasPrefix(name, "a refused login") && !errors.Is(err, ErrLoginRefused) {
+							t.Errorf("got %v; want ErrLoginRefused", err)
+						}
+						cancel()
+						_ = s.Close(t.Context())
+					}
+				})
+			})
+		}
+	}
+}

@@ -73,6 +73,14 @@ func TestDecide(t *testing.T) {
 			if act, until := tt.st.decide(tt.now); act != tt.act || until != tt.until {
 				t.Errorf("%v until %v; want %v until %v", act, until, tt.act, tt.until)
 			}
+			if tt.st.raw == nil {
+				return
+			}
+			missing := *tt.st // the answer that there is no value is an answer
+			missing.raw, missing.absent = nil, ErrNotFound
+			if act, until := missing.decide(tt.now); act != tt.act || until != tt.until {
+				t.Errorf("missing: %v until %v; want %v until %v", act, until, tt.act, tt.until)
+			}
 		})
 	}
 }
@@ -86,5 +94,22 @@ func TestUsable(t *testing.T) {
 		if st.usable(tt.now) != tt.want || (&state{expires: tt.expires, hard: tt.hard}).usable(tt.now) {
 			t.Error(fmt.Sprint(tt))
 		}
+	}
+}
+
+// A fetch that had begun before a report says nothing about it.
+func TestHeard(t *testing.T) {
+	for _, tt := range []struct {
+		fetch uint64
+		ends  bool
+	}{{0, false}, {3, false}, {4, true}} {
+		st := &state{suspect: true, suspectAfter: 3}
+		if st.heard(tt.fetch, 7); st.suspect == tt.ends || (st.suspected == 7) != tt.ends {
+			t.Errorf("fetch %d: suspect %v, followed at %d", tt.fetch, st.suspect, st.suspected)
+		}
+	}
+	st := &state{suspected: 5}
+	if st.heard(9, 7); st.suspect || st.suspected != 5 {
+		t.Errorf("without a report: followed at %d; want 5", st.suspected)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gomiddy/middy/web/internal/format"
 	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/schema"
+	"github.com/gomiddy/middy/web/internal/urlencoded"
 )
 
 // A plan is how a request becomes an input. It is made once, from the tags of the
@@ -230,10 +231,7 @@ func decimal(s string) bool { return strings.Trim(s, "+-.0123456789eE") == "" }
 func (p *plan) bind(w http.ResponseWriter, r *http.Request, in reflect.Value) error {
 	var query url.Values
 	if p.queries {
-		var err error
-		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
-			return &Error{Status: http.StatusBadRequest, Detail: "The query string is malformed: it has a bad percent-encoding or a semicolon.", Err: err}
-		}
+		query = urlencoded.Values(r.URL.RawQuery)
 	}
 	if p.request != nil {
 		at(in, p.request).Set(reflect.ValueOf(r))
@@ -314,8 +312,11 @@ func (b *binding) setAll(v reflect.Value, values []string) string {
 	all := reflect.MakeSlice(v.Type(), len(values), len(values))
 	for i, s := range values {
 		if wrong := b.elem(all.Index(i), s); wrong != "" {
-			if len(values) > 1 {
+			switch {
+			case len(values) > 1:
 				wrong = "item " + strconv.Itoa(i+1) + " " + wrong
+			case b.In == schema.Query && strings.Contains(s, ","):
+				wrong += "; for several values repeat the parameter, " + b.Name + "=…&" + b.Name + "=…"
 			}
 			return wrong
 		}

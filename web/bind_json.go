@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -546,7 +547,7 @@ func numeric(t reflect.Type, kind schema.Kind, r *schema.Rules) (node, error) {
 		parse, err = newParser(t, r)
 	case schema.IsDuration(t):
 		want = "must be an integer, in nanoseconds" // as encoding/json has it
-		parse = func(v reflect.Value, s string) string { return setInt(v, s, r) }
+		parse = func(v reflect.Value, s string) string { return setInt(v, withoutFraction(s), r) }
 	default:
 		want = "must be an integer"
 		var plain parser
@@ -572,10 +573,16 @@ func withoutFraction(s string) string {
 		return s
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return s
+	if err != nil || len(s) > 64 || math.Abs(f) >= 1<<64 || f != 0 && math.Abs(f) < 1 {
+		return s // no integer, or more digits than one has: exact arithmetic is slow
 	}
-	return strconv.FormatFloat(f, 'f', 0, 64)
+	if mantissa, _, _ := strings.Cut(strings.ToLower(s), "e"); strings.Trim(mantissa, "-0.") == "" {
+		return "0"
+	}
+	if r, ok := new(big.Rat).SetString(s); ok && f != 0 && r.IsInt() { // a float64 has lost digits
+		return r.Num().String()
+	}
+	return s
 }
 
 func (c *compiler) text(t reflect.Type, r *schema.Rules) (node, error) {

@@ -197,10 +197,52 @@ func TestParameterEdges(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a malformed query is 400", func(t *testing.T) {
-		for _, q := range []string{"n=%zz", "n=1;u=2"} {
-			if w := ask(t, "GET /{rest...}", echo(new(in)), "GET", "/r?"+q, ""); w.Code != 400 {
-				t.Errorf("%s: %d", q, w.Code)
+	t.Run("nothing is malformed in a query", func(t *testing.T) {
+		type in struct {
+			Q   string `query:"q"`
+			IDs []int  `query:"ids"`
+		}
+		for query, want := range map[string]string{"q=a;b": "a;b", "q=a&utm=x;y": "a", "q=100%": "100%", "q=%zz": "%zz", "%;=1&q=a+b": "a b"} {
+			var got in
+			if w := ask(t, "GET /", echo(&got), "GET", "/?"+query, ""); w.Code != 204 || got.Q != want {
+				t.Errorf("%s: got %d and %q, want %q", query, w.Code, got.Q, want)
+			}
+		}
+		for query, want := range map[string]string{
+			"ids=1,2":       "ids query: must be an integer; for several values repeat the parameter, ids=…&ids=…",
+			"ids=1&ids=2,3": "ids query: item 2 must be an integer",
+			"ids=x":         "ids query: must be an integer",
+		} {
+			w := ask(t, "GET /", echo(new(in)), "GET", "/?"+query, "")
+			if fields := problemOf(t, w).Errors; len(fields) != 1 || fields[0].Parameter+" "+fields[0].In+": "+fields[0].Detail != want {
+				t.Errorf("%s: got %+v, want %s", query, fields, want)
+			}
+		}
+	})
+	t.Run("an integer is exact or refused", func(t *testing.T) {
+		type in struct {
+			N int64         `json:"n"`
+			U uint64        `json:"u" maximum:"9007199254740991"`
+			D time.Duration `json:"d"`
+		}
+		for body, want := range map[string]in{
+			`{"n":9007199254740993.0}`:         {N: 9007199254740993},
+			`{"n":-9007199254740993.00}`:       {N: -9007199254740993},
+			`{"n":9223372036854775807.0}`:      {N: 9223372036854775807},
+			`{"n":922337203685477580.7e1}`:     {N: 9223372036854775807},
+			`{"n":-9.223372036854775808e18}`:   {N: -9223372036854775808},
+			`{"n":-0.0,"u":0e5,"d":1e9}`:       {D: time.Second},
+			`{"n":0e999999999}`:                {},
+			`{"d":1.0,"u":9007199254740991.0}`: {D: 1, U: 9007199254740991},
+		} {
+			var got in
+			if w := ask(t, "POST /", echo(&got), "POST", "/", body); w.Code != 204 || got != want {
+				t.Errorf("%s: got %d and %+v, want %+v", body, w.Code, got, want)
+			}
+		}
+		for _, body := range []string{`{"n":9223372036854775808.0}`, `{"n":0.5}`, `{"n":1e-400}`, `{"n":1.5}`, `{"n":1e19}`, `{"n":1e400}`, `{"n":1.` + strings.Repeat("0", 70) + `}`, `{"n":9007199254740992.5}`, `{"u":9007199254740992}`, `{"u":9007199254740993}`, `{"u":-1}`} {
+			if w := ask(t, "POST /", echo(new(in)), "POST", "/", body); w.Code != 422 {
+				t.Errorf("%s: got %d, want 422", body, w.Code)
 			}
 		}
 	})

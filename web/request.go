@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/gomiddy/middy/web/internal/eventjson"
 	"github.com/gomiddy/middy/web/internal/response"
@@ -97,6 +99,7 @@ type Request struct {
 
 	notHTTP    string // what it is, when it looks like a request and is none
 	port       string // of SourceIP, where the door says it
+	escaped    bool   // Path is percent-encoded
 	protocol   string
 	authorizer string // JSON
 	identity   string // JSON
@@ -111,7 +114,8 @@ type Request struct {
 // encoding/json. The payload must not change afterwards.
 func (e *Request) DecodeEvent(payload []byte) error {
 	*e = Request{Payload: payload}
-	d := decoding{s: eventjson.NewScanner(string(payload)), e: e}
+	// The text of the payload is not copied: it does not change.
+	d := decoding{s: eventjson.NewScanner(unsafe.String(unsafe.SliceData(payload), len(payload))), e: e}
 	if d.s.Kind() == '{' {
 		d.event()
 	} else {
@@ -126,7 +130,7 @@ func (e *Request) DecodeEvent(payload []byte) error {
 
 // UnmarshalJSON implements [json.Unmarshaler] by DecodeEvent, over a copy.
 func (e *Request) UnmarshalJSON(b []byte) error {
-	return e.DecodeEvent([]byte(string(b)))
+	return e.DecodeEvent(bytes.Clone(b))
 }
 
 // MarshalJSON returns the event as it was delivered.
@@ -148,6 +152,7 @@ type decoding struct {
 	// lattice2 an ARN of Lattice.
 	context2, elb, lattice2 bool
 	rawPath, path           string
+	httpPath                string // requestContext.http.path
 	latticePath             string // raw_path
 	single, multi           fields // headers, multiValueHeaders
 	rawQuery                string
@@ -329,9 +334,7 @@ func (d *decoding) http() {
 		case "method":
 			d.e.Method = d.text()
 		case "path":
-			if p := d.text(); d.rawPath == "" {
-				d.rawPath = p
-			}
+			d.httpPath = d.text()
 		case "protocol":
 			d.e.protocol = d.text()
 		case "sourceIp":
@@ -449,7 +452,7 @@ func (d *decoding) settle() {
 		e.header = preferred(d.multi, d.single)
 		e.query = preferredPairs(d.multiQuery, d.query).encode(url.QueryEscape)
 	case HTTPAPI, FunctionURL:
-		e.Path, e.header = d.rawPath, d.single
+		e.Path, e.header = cmp.Or(d.rawPath, d.httpPath), d.single
 		if e.query = d.rawQuery; !d.hasRawQuery {
 			e.query = d.query.encode(url.QueryEscape)
 		}
@@ -469,12 +472,36 @@ func (d *decoding) settle() {
 		}
 		e.header = preferred(d.single, d.multi)
 	}
+	e.escaped = d.escaped()
 	if e.SourceIP == "" {
 		// A load balancer puts the address that it saw at the end of what the
 		// client sent, which may be anything.
 		line := e.header.last("X-Forwarded-For")
 		e.SourceIP, e.port = address(strings.TrimSpace(line[strings.LastIndexByte(line, ',')+1:]))
 	}
+}
+
+// escaped reports whether the door sends the path percent-encoded, as it came. An HTTP
+// API decodes it; a function URL does not, whose event is the same, but for
+// requestContext.http.path: https://github.com/hotsock/voker/pull/8.
+//
+// Of an HTTP API with payload 1.0 it is not known: its documentation does not say, no
+// event of one is public, and github.com/middleapi/standard-server/pull/93 says that it
+// decodes. So a path is decoded there unless it has what an encoded path cannot have.
+func (d *decoding) escaped() bool {
+	switch d.e.Door {
+	case HTTPAPI:
+		if d.e.AccountID == "anonymous" {
+			return d.rawPath != "" // a function URL under another name
+		}
+		plain, err := url.PathUnescape(d.rawPath)
+		return err == nil && plain == d.httpPath && plain != d.rawPath
+	case FunctionURL:
+		return d.rawPath != ""
+	case HTTPAPI1:
+		return !strings.ContainsFunc(d.e.Path, func(c rune) bool { return notInTarget(c) || c > 0x7f })
+	}
+	return true
 }
 
 // address reads an entry of X-Forwarded-For: "192.0.2.7", "192.0.2.7:54321",
@@ -738,8 +765,7 @@ func (b *body[T]) Close() error {
 }
 
 // target is the URL, and the request target as the client sent it, as far as the
-// front door tells. Every door but an HTTP API sends the path as it came: that of a
-// function URL too, unlike the event that it resembles.
+// front door tells.
 func (e *Request) target() (*url.URL, string) {
 	u := &url.URL{Path: e.Path, RawQuery: e.query}
 	switch e.Door {
@@ -750,7 +776,7 @@ func (e *Request) target() (*url.URL, string) {
 		u.Path = "/"
 	}
 	sent := u.Path
-	if e.sendsEncoded(sent) {
+	if e.escaped {
 		if plain, err := url.PathUnescape(sent); err == nil {
 			// RawPath is for paths with another spelling than the usual one: net/url
 			if u.Path = plain; u.EscapedPath() != sent {
@@ -767,24 +793,8 @@ func (e *Request) target() (*url.URL, string) {
 	return u, sent
 }
 
-// sendsEncoded reports whether the door sends path percent-encoded. Of an HTTP API
-// with payload 1.0 it is not known: its documentation does not say, and no event of
-// one is public; github.com/middleapi/standard-server#93 says that it decodes. So a
-// path is decoded there unless it has what an encoded path cannot have.
-func (e *Request) sendsEncoded(path string) bool {
-	switch e.Door {
-	case HTTPAPI:
-		return false
-	case HTTPAPI1:
-		return !strings.ContainsFunc(path, notInTarget) && !strings.ContainsFunc(path, notASCII)
-	}
-	return true
-}
-
 // notInTarget are characters that no request line has.
 func notInTarget(c rune) bool { return c <= ' ' || c == 0x7f }
-
-func notASCII(c rune) bool { return c > 0x7f }
 
 // pathValue decodes what a REST API sends encoded.
 func (e *Request) pathValue(value string) string {

@@ -9,6 +9,8 @@
 // or the new one. Every file carries a checksum: a damaged one is reported by
 // name, not loaded in part.
 //
+// A directory belongs to one process: [Open] refuses one that another has open.
+//
 // Files are readable by their owner alone (mode 0600, directory 0700). They hold
 // secrets in clear text: the directory is for development values only.
 package persist
@@ -61,14 +63,21 @@ type Dir struct {
 	hook func(step string) error
 }
 
-// Open creates the directory if it does not exist and removes what interrupted
-// writes left behind. An empty path gives a nil Dir.
+// Open creates the directory if it does not exist, locks it until this process
+// ends, and removes what interrupted writes left behind. An empty path gives a nil
+// Dir. The error is an [*InUseError] when another process has the directory; where
+// the system has no flock, as on Windows, that goes unnoticed.
 func Open(path string) (*Dir, error) {
 	if path == "" {
 		return nil, nil
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("persist: create directory: %w", err)
+	}
+	if err := lock(path); errors.Is(err, ErrInUse) {
+		return nil, err
+	} else if err != nil {
+		return nil, fmt.Errorf("persist: lock directory: %w", err)
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {

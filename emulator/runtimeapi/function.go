@@ -380,10 +380,25 @@ func (f *Function) Idle(ctx context.Context) error {
 func (f *Function) Replace(command []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed || len(command) == 0 {
+	if len(command) > 0 {
+		f.renew(slices.Clone(command))
+	}
+}
+
+// Restart is [Function.Replace] with the binary that there is: every later invocation
+// finds a cold sandbox.
+func (f *Function) Restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.renew(f.command)
+}
+
+// renew needs f.mu.
+func (f *Function) renew(command []string) {
+	if f.closed {
 		return
 	}
-	f.command = slices.Clone(command)
+	f.command = command
 	f.generation++
 	for _, s := range f.sandboxes {
 		if s.active > 0 {

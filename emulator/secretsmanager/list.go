@@ -80,24 +80,15 @@ func (sec *secret) owner() string {
 }
 
 func (s *Service) listSecrets(r *request, in *listInput) (any, error) {
-	all, err := s.matching(r, in.Filters, in.IncludePlannedDeletion)
-	if err != nil {
-		return nil, err
-	}
-	order := func(a, b *secret) int { return a.Created.Compare(b.Created.Time) }
-	switch in.SortBy {
-	case "last-accessed-date":
-		order = func(a, b *secret) int { return a.Accessed.Compare(b.Accessed.Time) }
-	case "last-changed-date":
-		order = func(a, b *secret) int { return a.Changed.Compare(b.Changed.Time) }
-	case "name":
-		order = func(a, b *secret) int { return cmp.Compare(a.Name, b.Name) }
-	}
-	slices.SortStableFunc(all, order)
-	if in.SortOrder == "desc" {
-		slices.Reverse(all)
-	}
 	scope := fmt.Sprintf("list %s %s %t%s", in.SortBy, in.SortOrder, in.IncludePlannedDeletion, filterText(in.Filters))
+	all := s.list(r.place, scope, func() []*secret {
+		all := s.matching(r, in.Filters, in.IncludePlannedDeletion)
+		slices.SortStableFunc(all, in.order())
+		if in.SortOrder == "desc" {
+			slices.Reverse(all)
+		}
+		return all
+	})
 	picked, next, err := page(all, in.NextToken, scope, in.MaxResults)
 	if err != nil {
 		return nil, err
@@ -111,9 +102,36 @@ func (s *Service) listSecrets(r *request, in *listInput) (any, error) {
 	return out, nil
 }
 
+func (in *listInput) order() func(a, b *secret) int {
+	switch in.SortBy {
+	case "last-accessed-date":
+		return func(a, b *secret) int { return a.Accessed.Compare(b.Accessed.Time) }
+	case "last-changed-date":
+		return func(a, b *secret) int { return a.Changed.Compare(b.Changed.Time) }
+	case "name":
+		return func(a, b *secret) int { return cmp.Compare(a.Name, b.Name) }
+	}
+	return func(a, b *secret) int { return a.Created.Compare(b.Created.Time) }
+}
+
+// A listing is the last list that was made, until a secret changes: its next page
+// needs no second look at all of them.
+type listing struct {
+	place   place
+	scope   string
+	secrets []*secret
+}
+
+func (s *Service) list(p place, scope string, list func() []*secret) []*secret {
+	if s.listed.place != p || s.listed.scope != scope {
+		s.listed = listing{p, scope, list()}
+	}
+	return s.listed.secrets
+}
+
 // matching returns the secrets of the caller's place that pass every filter, by
 // name.
-func (s *Service) matching(r *request, filters []filter, deleted bool) ([]*secret, error) {
+func (s *Service) matching(r *request, filters []filter, deleted bool) []*secret {
 	var out []*secret
 	names := s.places[r.place]
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -125,7 +143,7 @@ func (s *Service) matching(r *request, filters []filter, deleted bool) ([]*secre
 			out = append(out, sec)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // matches is true when one of the values matches; a value with an exclamation
@@ -181,10 +199,7 @@ func (sec *secret) mentions(words []string) bool {
 func filterText(filters []filter) string {
 	var b strings.Builder
 	for _, f := range filters {
-		fmt.Fprintf(&b, "\x00%s", f.Key)
-		for _, v := range f.Values {
-			fmt.Fprintf(&b, "\x01%s", v)
-		}
+		fmt.Fprintf(&b, " %q %q", f.Key, f.Values)
 	}
 	return b.String()
 }

@@ -260,6 +260,8 @@ func (s *Service) show(sec *secret) {
 		s.places[p] = map[string]*secret{}
 	}
 	s.places[p][sec.Name] = sec
+	s.listed = listing{}
+	s.expect(sec)
 }
 
 func (s *Service) remove(sec *secret) error {
@@ -267,6 +269,7 @@ func (s *Service) remove(sec *secret) error {
 		return errStorage(err)
 	}
 	delete(s.places[place{sec.Account, sec.Region}], sec.Name)
+	s.listed = listing{}
 	if r := s.rotations[sec.ARN]; r != nil {
 		r.cancel()
 	}

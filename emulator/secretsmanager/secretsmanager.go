@@ -95,6 +95,8 @@ type Service struct {
 
 	mu        sync.Mutex
 	places    map[place]map[string]*secret // by name; records are never changed in place
+	due       time.Time                    // nothing is due before; zero: nothing is
+	listed    listing                      // for the next page
 	faults    map[string]*service.Error    // by name
 	held      map[string]bool              // names whose replicas do not follow
 	rotations map[string]*rotation         // in progress, by ARN
@@ -301,21 +303,39 @@ func (s *Service) Advance(now time.Time) error {
 }
 
 func (s *Service) advance(now time.Time) error {
+	if s.due.IsZero() || now.Before(s.due) {
+		return nil // no look at every secret for every call
+	}
+	s.due = time.Time{}
 	for _, names := range s.places {
 		for _, sec := range names {
+			var err error
 			switch {
 			case !sec.Deletion.IsZero() && !now.Before(sec.Deletion.Time):
-				if err := s.remove(sec); err != nil {
-					return err
-				}
+				err = s.remove(sec)
 			case s.rotationDue(sec, now):
-				if err := s.startScheduled(sec, now); err != nil {
-					return err
-				}
+				err = s.startScheduled(sec, now)
+			default:
+				s.expect(sec)
+			}
+			if err != nil {
+				s.due = now // the rest has not been looked at
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// expect makes advance look at the secrets when something is due for this one.
+func (s *Service) expect(sec *secret) {
+	at := sec.Deletion.Time
+	if st := sec.Rotation; at.IsZero() && st.Enabled && !sec.isReplica() && st.Tried.Before(st.Due.Time) {
+		at = st.Due.Time
+	}
+	if !at.IsZero() && (s.due.IsZero() || at.Before(s.due)) {
+		s.due = at
+	}
 }
 
 func fail(code, format string, args ...any) error {

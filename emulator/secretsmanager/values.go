@@ -347,11 +347,7 @@ func (s *Service) batchGetSecretValue(r *request, in *batchInput) (any, error) {
 	scope := "batch\x00" + strings.Join(ids, "\x00")
 	if len(in.Filters) > 0 {
 		scope = "batch filters" + filterText(in.Filters)
-		matching, err := s.matching(r, in.Filters, false)
-		if err != nil {
-			return nil, err
-		}
-		for _, sec := range matching {
+		for _, sec := range s.list(r.place, scope, func() []*secret { return s.matching(r, in.Filters, false) }) {
 			ids = append(ids, sec.ARN)
 		}
 	}

@@ -142,7 +142,7 @@ func labelFilter(filters []stringFilter) string {
 func filterText(filters []stringFilter) string {
 	var b strings.Builder
 	for _, f := range filters {
-		fmt.Fprintf(&b, "\x00%s\x01%s\x01%s", f.Key, f.option(), strings.Join(f.Values, "\x01"))
+		fmt.Fprintf(&b, "%q %q %q;", f.Key, f.option(), f.Values)
 	}
 	return b.String()
 }

@@ -396,6 +396,10 @@ func (s *Service) describeParameters(r *request, in *describeInput) (any, error)
 
 // matching returns the parameters that pass all filters, by name.
 func (s *Service) matching(r *request, filters []stringFilter) []*parameter {
+	text := " " + filterText(filters) // not the zero listing's
+	if s.listed.place == r.place && s.listed.filters == text {
+		return s.listed.parameters
+	}
 	var out []*parameter
 	names := s.places[r.place]
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -403,5 +407,6 @@ func (s *Service) matching(r *request, filters []stringFilter) []*parameter {
 			out = append(out, p)
 		}
 	}
+	s.listed = listing{r.place, text, out}
 	return out
 }

@@ -87,6 +87,15 @@ type Service struct {
 	mu     sync.Mutex
 	places map[place]map[string]*parameter // by [storeKey]; records are never changed in place
 	faults map[string]*service.Error
+	listed listing // for the next page
+}
+
+// A listing is the last list that was made, until a parameter changes: its next
+// page needs no second look at all of them.
+type listing struct {
+	place      place
+	filters    string
+	parameters []*parameter
 }
 
 type place struct{ account, region string }
@@ -365,6 +374,7 @@ func (s *Service) show(p *parameter) {
 		s.places[at] = map[string]*parameter{}
 	}
 	s.places[at][storeKey(p.Name)] = p
+	s.listed = listing{}
 }
 
 func (s *Service) remove(p *parameter) error {
@@ -372,6 +382,7 @@ func (s *Service) remove(p *parameter) error {
 		return errStorage(err)
 	}
 	delete(s.places[place{p.Account, p.Region}], storeKey(p.Name))
+	s.listed = listing{}
 	return nil
 }
 

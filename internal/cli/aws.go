@@ -14,6 +14,7 @@ import (
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/lambda"
 	"github.com/gomiddy/middy/emulator/runtimeapi"
+	"github.com/gomiddy/middy/emulator/persist"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
 	"github.com/gomiddy/middy/emulator/seed"
 	"github.com/gomiddy/middy/emulator/service"
@@ -36,6 +37,7 @@ type localAWS struct {
 	rotator         runtimeapi.Invoker // the function, for secrets that name it
 	function        string             // its name
 	close           func() error
+	other           *otherAWS // for every other service
 }
 
 // seedNames are looked for beside the function, in this order.
@@ -59,12 +61,13 @@ func findSeed(cfg *devConfig, p *program) (string, error) {
 
 // startAWS starts the emulator with its services and fills it from the seed. fn is
 // the function, for rotations.
-func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter, fn runtimeapi.Invoker) (*localAWS, error) {
+func startAWS(ctx context.Context, app *app, cfg *devConfig, p *program, r *reporter, fn runtimeapi.Invoker) (*localAWS, error) {
 	seedFile, err := findSeed(cfg, p)
 	if err != nil {
 		return nil, err
 	}
-	server := emulator.New(emulator.Config{})
+	// Each request that is remembered costs 1.3 KB.
+	server := emulator.New(emulator.Config{Region: cfg.region, MaxRecords: 10_000})
 	a := &localAWS{seedFile: seedFile, region: server.Region(), account: server.AccountID(), function: p.Name, rotator: fn}
 	a.secrets = secretsmanager.New(secretsmanager.Config{
 		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "secretsmanager"),
@@ -73,7 +76,11 @@ func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter, fn r
 	a.parameters = ssm.New(ssm.Config{
 		Region: a.region, AccountID: a.account, Now: server.Clock().Now, Dir: under(cfg.data, "ssm"), Secrets: a.secrets,
 	})
-	if err := errors.Join(a.secrets.Open(), a.parameters.Open()); err != nil {
+	err = a.secrets.Open()
+	if !errors.Is(err, persist.ErrInUse) { // else the second says the same
+		err = errors.Join(err, a.parameters.Open())
+	}
+	if err != nil {
 		return nil, failf("--data %s cannot be used: %s", cfg.data, clean(err))
 	}
 	if err := a.sow(); err != nil {
@@ -88,13 +95,19 @@ func startAWS(ctx context.Context, cfg *devConfig, p *program, r *reporter, fn r
 	}
 	unsubscribe := server.Subscribe(r.refused)
 	session := server.Session()
-	a.verifier = verifier(server)
+	a.verifier = verifier(server, sigv4.DefaultMaxBody)
 	a.url = server.URL()
 	a.shell = server.Env()
+	if a.other, err = startOther(ctx, app, cfg, verifier(server, maxPassed), a.region, r); err != nil {
+		unsubscribe()
+		return nil, errors.Join(err, server.Close(ctx), a.secrets.Close())
+	}
+	a.shell = append(a.shell, a.other.env...)
 	a.env = endpointsOnly(a.shell)
 	a.credentials = runtimeapi.Credentials{AccessKeyID: session.AccessKeyID, SecretAccessKey: session.SecretAccessKey, SessionToken: session.SessionToken}
 	a.close = func() error {
 		unsubscribe()
+		a.other.close()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		return errors.Join(server.Close(ctx), a.secrets.Close())
@@ -118,7 +131,7 @@ func (a *localAWS) sow() error {
 		for _, p := range bad.Problems {
 			lines = append(lines, fmt.Sprintf("%s:%d: %s", shorten(a.seedFile), p.Line, p.Text))
 		}
-		return &failure{text: "the seed file " + shorten(a.seedFile) + " cannot be used; mend what is listed", detail: strings.Join(lines, "\n"), err: err}
+		return &failure{text: "the seed file " + shorten(a.seedFile) + " cannot be used; correct what is listed", detail: strings.Join(lines, "\n"), err: err}
 	}
 	if err != nil {
 		return failf("the seed file %s cannot be used: %s", shorten(a.seedFile), clean(err))
@@ -146,9 +159,9 @@ func (a *localAWS) rotate(ctx context.Context, arn string, payload []byte) ([]by
 
 // verifier checks signatures made with what this emulator has issued to the
 // function and to a shell.
-func verifier(server *emulator.Server) *sigv4.Verifier {
+func verifier(server *emulator.Server, maxBody int64) *sigv4.Verifier {
 	known := []emulator.KeyPair{server.Session(), server.Credentials().Root()}
-	return sigv4.New(sigv4.Config{Now: server.Clock().Now, Lookup: func(id string) (sigv4.Credentials, bool) {
+	return sigv4.New(sigv4.Config{Now: server.Clock().Now, MaxBody: maxBody, Lookup: func(id string) (sigv4.Credentials, bool) {
 		for _, k := range known {
 			if k.AccessKeyID == id {
 				return sigv4.Credentials{Secret: k.SecretAccessKey, SessionToken: k.SessionToken, Expires: k.Expires, PrincipalARN: k.PrincipalARN}, true

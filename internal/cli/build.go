@@ -3,16 +3,16 @@ package cli
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -32,6 +32,7 @@ type program struct {
 	Name       string
 	env        []string
 	tags       string
+	debug      bool // for a debugger: not optimised, and with the paths of this machine
 }
 
 // findProgram resolves the argument of dev, iam and doctor with one `go list`. A
@@ -114,17 +115,24 @@ func flagsWithoutTags(flags string) string {
 }
 
 // gocmd runs the go command in the program's directory. It is interrupted, then
-// killed, when ctx ends, and it is gone when gocmd returns.
+// killed, with the compilers and linkers that it started, when ctx ends, and it is
+// gone when gocmd returns.
 func (p *program) gocmd(ctx context.Context, args ...string) (stdout, stderr []byte, err error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = p.workDir
 	cmd.Env = p.env
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.SysProcAttr = childAttr()
+	cmd.Cancel = func() error { return interruptGroup(cmd.Process) }
 	cmd.WaitDelay = 2 * time.Second
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	runtime.LockOSThread() // see childAttr
+	defer runtime.UnlockOSThread()
 	err = cmd.Run()
 	if ctx.Err() != nil {
+		if cmd.Process != nil {
+			_ = killGroup(cmd.Process) // nothing is left of it, mostly
+		}
 		return nil, nil, ctx.Err()
 	}
 	return out.Bytes(), errs.Bytes(), err
@@ -134,7 +142,12 @@ func (p *program) gocmd(ctx context.Context, args ...string) (stdout, stderr []b
 // [*failure] whose detail is the compiler's text with paths as the user sees them.
 func (p *program) build(ctx context.Context, out string, more ...string) (time.Duration, error) {
 	begin := time.Now()
-	args := append([]string{"build", "-tags", p.tags, "-trimpath", "-buildvcs=false", "-o", out}, more...)
+	args := append([]string{"build", "-tags", p.tags, "-buildvcs=false", "-o", out}, more...)
+	if p.debug {
+		args = append(args, "-gcflags=all=-N -l")
+	} else {
+		args = append(args, "-trimpath")
+	}
 	_, stderr, err := p.gocmd(ctx, append(args, p.pattern)...)
 	if err != nil {
 		return time.Since(begin), p.explain("does not build", stderr, err)
@@ -209,8 +222,10 @@ func shorten(path string) string {
 
 // sources are what makes a program and may change under it.
 type sources struct {
-	dirs  []string // of packages, and of what they embed
-	files []string // go.mod and go.sum
+	dirs   []string // of packages: their source counts
+	embeds []string // of what they embed: everything in them counts
+	tree   []string // of what is deployed beside the binary: all but source counts
+	files  []string // go.mod and go.sum
 	// since is when the build began that was made from them: what is newer has
 	// not been built.
 	since time.Time
@@ -230,6 +245,12 @@ func (p *program) sources(ctx context.Context) (*sources, error) {
 		Replace *struct{ Version string }
 	}
 	src := &sources{}
+	_ = walkTask(p.Dir, nil, func(path string, d fs.DirEntry) error { // what cannot be read, the copy complains of
+		if d.IsDir() {
+			src.tree = append(src.tree, path)
+		}
+		return nil
+	})
 	add := func(list *[]string, path string) {
 		if path != "" && !slices.Contains(*list, path) {
 			*list = append(*list, path)
@@ -254,25 +275,11 @@ func (p *program) sources(ctx context.Context) (*sources, error) {
 		}
 		add(&src.dirs, pkg.Dir)
 		for _, f := range pkg.EmbedFiles {
-			add(&src.dirs, filepath.Dir(filepath.Join(pkg.Dir, f)))
+			add(&src.embeds, filepath.Dir(filepath.Join(pkg.Dir, f)))
 		}
 		if m != nil && m.Dir != "" {
 			add(&src.files, filepath.Join(m.Dir, "go.mod"))
 			add(&src.files, filepath.Join(m.Dir, "go.sum"))
 		}
 	}
-}
-
-// fingerprint tells whether a rebuild made another program.
-func fingerprint(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -23,7 +23,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/gomiddy/middy/internal/demo"
 )
@@ -70,6 +72,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return demo.RunFunction(name, stderr) // this process is one of demo's functions
 	}
 	a := &app{stdin: stdin, env: vars, ui: newUI(stdout, stderr, vars)}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.ui.gone = cancel // as in `middy dev | head`: nobody is left to work for
 	if len(args) == 0 {
 		a.usage(a.ui.err)
 		return exitUsage
@@ -192,7 +197,7 @@ func (a *app) parse(fs *flag.FlagSet, args []string) ([]string, error) {
 			return nil, &helpRequest{flags: flagText(fs)}
 		}
 		if err != nil {
-			return nil, usagef("%s", flagMessage(err))
+			return nil, usagef("%s", flagMessage(fs, err))
 		}
 		if fs.NArg() == 0 {
 			return rest, nil
@@ -202,15 +207,38 @@ func (a *app) parse(fs *flag.FlagSet, args []string) ([]string, error) {
 	}
 }
 
-// flagMessage says "--port" where the standard library says "-port".
-func flagMessage(err error) string {
+// invalidValue is the standard library's message about a value.
+var invalidValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): (.*)$`)
+
+// flagMessage says "--port" where the standard library says "-port", and what a value
+// has to look like.
+func flagMessage(fs *flag.FlagSet, err error) string {
 	text := err.Error()
-	for _, lead := range []string{"flag provided but not defined: ", "flag needs an argument: "} {
-		if name, ok := strings.CutPrefix(text, lead+"-"); ok {
-			return strings.TrimSuffix(strings.Replace(lead, "provided but not defined", "there is no such flag", 1), " ") + " --" + name
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return "there is no such flag: --" + name
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return "flag needs an argument: --" + name
+	}
+	m := invalidValue.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	value, name, reason := m[1], m[2], m[3]
+	if g, ok := fs.Lookup(name).Value.(flag.Getter); ok {
+		switch g.Get().(type) {
+		case time.Duration:
+			reason = "a duration has a unit, as 3s or 1m30s"
+			if n := strings.Trim(value, `"`); n != "" && strings.Trim(n, "0123456789") == "" {
+				reason = "a duration has a unit; write " + n + "s"
+			}
+		case int:
+			reason = "it is not a number"
+		case bool:
+			reason = "it is true or false"
 		}
 	}
-	return strings.NewReplacer(" for flag -", " for flag --", " for -", " for --").Replace(text)
+	return fmt.Sprintf("invalid value %s for flag --%s: %s", value, name, reason)
 }
 
 func flagText(fs *flag.FlagSet) string {

@@ -292,8 +292,8 @@ func TestDevSaysInOneSentenceWhyItDoesNotStart(t *testing.T) {
 	}{
 		{"a taken port", []string{"--port", port, "./testdata/orders"}, exitFailed, []string{"port " + port + " is taken", "--port 0"}},
 		{"an impossible port", []string{"--port", "70000", "./testdata/orders"}, exitUsage, []string{"--port 70000 is not a port"}},
-		{"a function that does not build", []string{"--port", "0", broken.dir}, exitFailed, []string{broken.dir + " does not build", "main.go:13:"}},
-		{"a function that exits in init", []string{"--port", "0", exits.dir}, exitFailed, []string{exits.dir + " does not start", "exit status 3", "the database is missing"}},
+		{"a function that does not build", []string{"--port", "0", "--no-watch", broken.dir}, exitFailed, []string{broken.dir + " does not build", "main.go:13:"}},
+		{"a function that exits in init", []string{"--port", "0", "--no-watch", exits.dir}, exitFailed, []string{exits.dir + " does not start", "exit status 3", "the database is missing"}},
 		{"a library", []string{"--port", "0", "./testdata/library"}, exitFailed, []string{"is package library, not a program"}},
 		{"a missing seed", []string{"--port", "0", "--seed", "none.yaml", "./testdata/orders"}, exitFailed, []string{"--seed cannot be read", "none.yaml"}},
 		{"a wrong seed", []string{"--port", "0", wrong.dir}, exitFailed, []string{"the seed file " + wrong.dir + "/seed.yaml cannot be used", "seed.yaml:1: "}},
@@ -353,7 +353,7 @@ func TestDevTellsPeopleWhereEverythingIs(t *testing.T) {
 		}
 	}
 	f.write("seed.yaml", "secrets: {a: two}\n")
-	await("is loaded; the function sees it when its values are due")
+	await("is loaded; the next invocation finds a new sandbox")
 	f.write("main.go", strings.Replace(functionSource, "INIT", "this does not compile", 1))
 	await("the last good build keeps running\n  ")
 	cancel()

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -11,16 +12,24 @@ import (
 
 // functionEnv is what the user declares for the function: the file, then --env,
 // which wins.
-func functionEnv(cfg *devConfig) ([]string, error) {
+// A name in the file that Lambda does not take is left out with a warning: such files
+// have lines for other programs, too.
+func functionEnv(file string, given []string, warn func(string)) ([]string, error) {
 	var env []string
-	if cfg.envFile != "" {
-		vars, err := readEnvFile(cfg.envFile)
+	if file != "" {
+		vars, err := readEnvFile(file)
 		if err != nil {
 			return nil, err
 		}
-		env = append(env, vars...)
+		for _, kv := range vars {
+			if err := runtimeapi.ValidateEnv([]string{kv}); err != nil && !strings.Contains(err.Error(), "bytes together") {
+				warn(fmt.Sprintf("%s: left out: %s", file, clean(err)))
+				continue
+			}
+			env = append(env, kv)
+		}
 	}
-	env = append(env, cfg.env...)
+	env = append(env, given...)
 	if err := runtimeapi.ValidateEnv(env); err != nil {
 		return nil, failf("the function's environment: %s", clean(err))
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,8 +23,8 @@ func doctorCommand() command {
 		name:    "doctor",
 		args:    "[./pkg]",
 		summary: "what on this machine, or in a function, would get in the way",
-		help: `Checks the machine, and with a package also what the function weighs and what
-it links. Each line says ok, warn or fail, and what to do about it. Exit code 1
+		help: `Checks the machine, and with a package also what the function weighs, what it
+links, and whether its binary starts on every runtime. Each line says ok, warn or fail, and what to do about it. Exit code 1
 says that something failed.
 
   middy doctor ./examples/orders`,
@@ -182,16 +183,18 @@ func checkPackage(ctx context.Context, a *app, arg, tags string) ([]finding, err
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "middy-doctor-")
+	temp, err := newTempDir("doctor")
 	if err != nil {
-		return nil, failf("no temporary directory: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer temp.remove()
+	dir := temp.path
 	defer a.ui.progress("building " + arg)()
 	tagged, err := p.stripped(ctx, filepath.Join(dir, "tagged"))
 	if err != nil {
 		return nil, err
 	}
+	link := checkLinkage(filepath.Join(dir, "tagged"))
 	bare := *p
 	bare.tags = strings.TrimPrefix(strings.TrimPrefix(p.tags, buildTag), ",")
 	untagged, err := bare.stripped(ctx, filepath.Join(dir, "untagged"))
@@ -206,7 +209,7 @@ func checkPackage(ctx context.Context, a *app, arg, tags string) ([]finding, err
 	if err != nil {
 		return nil, err
 	}
-	return []finding{size, methods}, nil
+	return []finding{size, link, methods}, nil
 }
 
 func mebibytes(n int64) string { return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MiB" }
@@ -220,6 +223,43 @@ func (p *program) stripped(ctx context.Context, out string) (int64, error) {
 		return 0, failf("the build cannot be read: %w", err)
 	}
 	return info.Size(), nil
+}
+
+// checkLinkage looks for a dynamic linker in the binary. With one it needs a C library
+// at least as new as this machine's where it runs, and the images of Lambda's runtimes
+// differ: provided.al2 has glibc 2.26, provided.al2023 2.34.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+func checkLinkage(binary string) finding {
+	f, err := elf.Open(binary)
+	if err != nil {
+		return okay("binary", "for this system, not for Lambda; GOOS=linux go build makes a static one")
+	}
+	defer f.Close()
+	for _, prog := range f.Progs {
+		if prog.Type != elf.PT_INTERP {
+			continue
+		}
+		text := "it is linked dynamically, and does not start on a runtime whose C library is older or missing"
+		if need := newestGlibc(f); need != "" {
+			text += "; it needs glibc " + need
+		}
+		return finding{"binary", "warn", text, "build with CGO_ENABLED=0 where it ships, or on the image of its runtime if it needs C"}
+	}
+	return okay("binary", "static: it starts on every runtime of its processor")
+}
+
+// newestGlibc is the highest version of glibc that the binary names, or "".
+func newestGlibc(f *elf.File) string {
+	symbols, _ := f.ImportedSymbols() // without them there is nothing to say
+	newest, found := 0, ""
+	for _, s := range symbols {
+		version, ok := strings.CutPrefix(s.Version, "GLIBC_2.")
+		minor, _, _ := strings.Cut(version, ".")
+		if n, err := strconv.Atoi(minor); ok && err == nil && n >= newest {
+			newest, found = n, "2."+minor
+		}
+	}
+	return found
 }
 
 func (p *program) checkMethods(ctx context.Context, out string) (finding, error) {

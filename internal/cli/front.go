@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +27,11 @@ var frontKinds = []struct{ name, text string }{
 	{"lattice", "VPC Lattice V2"},
 	{"lattice1", "VPC Lattice V1"},
 	{"ws", "WebSocket API"},
+	{noFront, "the Invoke API alone"},
 }
+
+// noFront is the door of a function that takes no HTTP.
+const noFront = "none"
 
 func frontText(name string) string {
 	for _, k := range frontKinds {
@@ -166,23 +169,6 @@ func newDoor(name string, c *devConfig, region, account string) frontdoor.Door {
 	return nil
 }
 
-// template is the event of GET / at a door, or of a load balancer's health check
-// for the door's name with "-health" behind it.
-func template(name string) ([]byte, error) {
-	if balancer, ok := strings.CutSuffix(name, "-health"); ok {
-		if alb, ok := newDoor(balancer, &devConfig{}, "", "").(frontdoor.ALB); ok {
-			return alb.HealthCheck("/"), nil
-		}
-	}
-	door := newDoor(name, &devConfig{}, "us-east-1", "000000000000")
-	if door == nil {
-		return nil, usagef("--template %s is not a door's event; use http, http1, rest, url, alb, alb-multi, lattice or lattice1, or alb-health or alb-multi-health for a health check", name)
-	}
-	r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, RequestURI: "/", Host: "localhost", RemoteAddr: "127.0.0.1:1",
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {"middy"}}}
-	return door.Event(r, nil, frontdoor.Arrival{RequestID: door.NewID(), TraceID: runtimeapi.NewTraceID(), Time: time.Now()})
-}
-
 // httpRoutes are those with a method; a REST API has no $default.
 func (c *devConfig) httpRoutes(defaultToo bool) []string {
 	var routes []string
@@ -215,21 +201,29 @@ func (s *session) serveFronts() (stop func()) {
 		}
 		return nil
 	})
+	door := func(f front) http.Handler {
+		switch f.name {
+		case noFront:
+			return http.HandlerFunc(s.noDoor)
+		default:
+			return frontdoor.New(frontdoor.Config{Function: fn, Door: newDoor(f.name, s.cfg, s.aws.region, s.aws.account), Warn: s.report.doorWarning})
+		}
+	}
 	var sockets []*websocket.API
 	var servers []*http.Server
 	var served sync.WaitGroup
 	for _, f := range s.fronts {
-		var door http.Handler
+		var h http.Handler
 		if f.name == "ws" {
 			ws := websocket.New(websocket.Config{
 				Function: fn, Routes: s.cfg.messageRoutes(), RouteResponses: s.cfg.routeResponses, Stage: s.cfg.stage,
 				Verifier: s.aws.verifier, Region: s.aws.region, Warn: s.report.doorWarning,
 			})
-			sockets, door = append(sockets, ws), ws
+			sockets, h = append(sockets, ws), ws
 		} else {
-			door = frontdoor.New(frontdoor.Config{Function: fn, Door: newDoor(f.name, s.cfg, s.aws.region, s.aws.account), Warn: s.report.doorWarning})
+			h = door(f)
 		}
-		srv := &http.Server{Handler: guard(beside(api, door)), ReadHeaderTimeout: 10 * time.Second, ConnContext: frontdoor.ConnContext}
+		srv := &http.Server{Handler: guard(wholeBody(s.fn.hold(beside(api, h)))), ReadHeaderTimeout: bodyWait, ConnContext: frontdoor.ConnContext}
 		servers = append(servers, srv)
 		served.Go(func() { _ = srv.Serve(frontdoor.Listener(f.listener)) }) // it ends with ErrServerClosed, by stop
 	}
@@ -245,6 +239,15 @@ func (s *session) serveFronts() (stop func()) {
 		served.Wait()
 		api.Close()
 	}
+}
+
+// noDoor answers where there is no HTTP door.
+func (s *session) noDoor(w http.ResponseWriter, _ *http.Request) {
+	text := "there is no front door here"
+	if s.why != "" {
+		text = s.why
+	}
+	http.Error(w, "middy dev: "+text+"; call the function with middy invoke", http.StatusNotFound)
 }
 
 // within gives what ends a door a second.
@@ -267,15 +270,18 @@ func beside(api *lambda.API, door http.Handler) http.Handler {
 // A swap is the function whose build may change: an invocation finds the build
 // that came up last.
 type swap struct {
-	mu     sync.Mutex
-	fn     *runtimeapi.Function
-	old    sync.WaitGroup // builds that end what they have
-	ending context.Context
-	end    context.CancelFunc // ends them at once
+	mu      sync.Mutex
+	fn      *runtimeapi.Function
+	cleanup func()         // when fn has ended
+	why     string         // there is no build, and none on its way
+	news    chan struct{}  // closed when fn or why changes
+	old     sync.WaitGroup // builds that end what they have
+	ending  context.Context
+	end     context.CancelFunc // ends them at once
 }
 
 func newSwap() *swap {
-	s := &swap{}
+	s := &swap{news: make(chan struct{})}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -301,14 +307,83 @@ func (s *swap) Invoke(ctx context.Context, req runtimeapi.Request) (*runtimeapi.
 	}
 }
 
-// replace makes fn the current build. The one before ends what it has.
-func (s *swap) replace(fn *runtimeapi.Function) {
+// tell lets those who wait look again. Needs s.mu.
+func (s *swap) tell() {
+	close(s.news)
+	s.news = make(chan struct{})
+}
+
+// building says that a build is on its way.
+func (s *swap) building() {
 	s.mu.Lock()
-	before := s.fn
-	s.fn = fn
+	defer s.mu.Unlock()
+	s.why = ""
+	s.tell()
+}
+
+// failed says why there is none, should there be none.
+func (s *swap) failed(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.why = why
+	s.tell()
+}
+
+// wait returns when there is a build, with why there is none, or with ctx.
+func (s *swap) wait(ctx context.Context) (why string, err error) {
+	for {
+		s.mu.Lock()
+		fn, why, news := s.fn, s.why, s.news
+		s.mu.Unlock()
+		if fn != nil || why != "" {
+			if fn != nil {
+				why = ""
+			}
+			return why, nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// hold keeps requests until the first build is up. A client that has gone by then
+// was never here: nothing is invoked for it.
+func (s *swap) hold(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch why, err := s.wait(r.Context()); {
+		case err != nil:
+		case why != "":
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "middy dev: "+why, http.StatusServiceUnavailable)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// fresh lets every invocation from now on find a new sandbox.
+func (s *swap) fresh() {
+	if fn := s.current(); fn != nil {
+		fn.Restart()
+	}
+}
+
+// replace makes fn the current build. The one before ends what it has, and is then
+// cleaned up.
+func (s *swap) replace(fn *runtimeapi.Function, cleanup func()) {
+	s.mu.Lock()
+	before, cleanupBefore := s.fn, s.cleanup
+	s.fn, s.cleanup = fn, cleanup
+	s.tell()
 	s.mu.Unlock()
 	if before != nil {
-		s.old.Go(func() { _ = before.Shutdown(s.ending) }) // its only error is ctx's
+		s.old.Go(func() {
+			_ = before.Shutdown(s.ending) // its only error is ctx's
+			cleanupBefore()
+		})
 	}
 }
 

@@ -70,7 +70,9 @@ func address(t *testing.T, ready map[string]any, name, field string) string {
 func TestOneFunctionBehindEveryDoor(t *testing.T) {
 	var names []string
 	for _, k := range frontKinds {
-		names = append(names, k.name)
+		if k.name != noFront {
+			names = append(names, k.name)
+		}
 	}
 	d := startDev(t, "--no-watch", "--front", strings.Join(names, ","), "--route", "ANY /{proxy+}", "--route", "echo", "./testdata/doors")
 	ready := d.await("ready")
@@ -164,7 +166,11 @@ func secretsOf(t *testing.T, ready map[string]any) *secretsmanager.Client {
 	}
 	env := map[string]string{}
 	for line := range strings.Lines(string(data)) {
-		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+		assignment, ok := strings.CutPrefix(strings.TrimSpace(line), "export ")
+		if !ok {
+			continue
+		}
+		name, value, _ := strings.Cut(assignment, "=")
 		env[name] = strings.Trim(value, "'")
 	}
 	return secretsmanager.New(secretsmanager.Options{
@@ -246,8 +252,9 @@ func TestABuildThatIsStillInInitServesNobody(t *testing.T) {
 	d := startDev(t, f.dir)
 	d.await("ready")
 	d.await("watching")
-	f.edit("two", `for _, err := os.Stat("gate"); err != nil; _, err = os.Stat("gate") {
-	}`)
+	gate := fmt.Sprintf("%q", filepath.Join(f.dir, "gate"))
+	f.edit("two", strings.ReplaceAll(`for _, err := os.Stat(GATE); err != nil; _, err = os.Stat(GATE) {
+	}`, "GATE", gate))
 	d.await("init.start")
 	if status, body := d.get("/"); status != 200 || body != "one" {
 		t.Errorf("while the new build is in init: %d %q, want the last good build's one", status, body)
@@ -261,7 +268,7 @@ func TestABuildThatIsStillInInitServesNobody(t *testing.T) {
 
 func TestAStreamArrivesAsItIsSaid(t *testing.T) {
 	f := newFunction(t)
-	f.write("main.go", `package main
+	f.write("main.go", strings.ReplaceAll(`package main
 
 import (
 	"context"
@@ -278,7 +285,7 @@ func main() {
 		body, w := io.Pipe()
 		go func() {
 			_, _ = io.WriteString(w, "first ")
-			for _, err := os.Stat("gate"); err != nil; _, err = os.Stat("gate") {
+			for _, err := os.Stat("GATE"); err != nil; _, err = os.Stat("GATE") {
 				time.Sleep(time.Millisecond)
 			}
 			_, _ = io.WriteString(w, "second")
@@ -287,7 +294,7 @@ func main() {
 		return &events.LambdaFunctionURLStreamingResponse{StatusCode: 203, Headers: map[string]string{"X-A": "1"}, Cookies: []string{"c=1", "d=2"}, Body: body}, nil
 	})
 }
-`)
+`, "GATE", filepath.Join(f.dir, "gate")))
 	d := startDev(t, "--no-watch", "--front", "url,rest", "--stream", "--timeout", "30s", f.dir)
 	ready := d.await("ready")
 	for _, name := range []string{"url", "rest"} {
@@ -333,7 +340,7 @@ func main() {
 }
 `
 	f.write("main.go", hangs)
-	d := startDev(t, "--timeout", "-1s", f.dir)
+	d := startDev(t, "--timeout", "-1s", "--verbose", f.dir)
 	d.await("ready")
 	d.await("watching")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -8,9 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -29,10 +29,12 @@ func iamCommand() command {
 		summary: "the least policy for what the function declares",
 		help: `Builds the function, asks it which secrets, parameters and other values its
 middlewares declare, and prints the IAM policy that allows just that, for the
-region in AWS_REGION (without one, us-east-1). The function calls nothing and needs no credentials for it. The reasons go to
-stderr, so that the output can be redirected:
+region in AWS_REGION (without one, us-east-1). The function calls nothing and needs no
+credentials for it; of your environment it gets only what --env and --env-file name.
+The reasons go to stderr, so that the output can be redirected:
 
-  middy iam ./examples/orders > policy.json`,
+  middy iam ./examples/orders > policy.json
+  middy iam --env ISSUER=https://issuer.example ./examples/rest`,
 		run: runIAM,
 	}
 }
@@ -56,6 +58,9 @@ type statement struct {
 func runIAM(ctx context.Context, a *app, args []string) error {
 	fs := flag.NewFlagSet("iam", flag.ContinueOnError)
 	tags := fs.String("tags", "", "build `TAGS`, comma-separated, besides "+buildTag)
+	var given listFlag
+	fs.Var(&given, "env", "`NAME=VALUE` for the function; repeat it for more")
+	envFile := fs.String("env-file", "", "`FILE` with NAME=VALUE lines for the function")
 	rest, err := a.parse(fs, args)
 	if err != nil {
 		return err
@@ -63,7 +68,11 @@ func runIAM(ctx context.Context, a *app, args []string) error {
 	if len(rest) != 1 {
 		return usagef("name the directory of one function, as in `middy iam ./examples/orders`")
 	}
-	m, err := describe(ctx, a, rest[0], *tags)
+	env, err := functionEnv(*envFile, given, func(text string) { fmt.Fprintf(a.ui.err, "middy iam: %s\n", text) })
+	if err != nil {
+		return err
+	}
+	m, err := describe(ctx, a, rest[0], *tags, env)
 	if err != nil {
 		return err
 	}
@@ -93,24 +102,24 @@ func runIAM(ctx context.Context, a *app, args []string) error {
 }
 
 // describe builds the function and reads its manifest.
-func describe(ctx context.Context, a *app, arg, tags string) (*middy.Manifest, error) {
+func describe(ctx context.Context, a *app, arg, tags string, env []string) (*middy.Manifest, error) {
 	p, err := findProgram(ctx, a, arg, tags)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "middy-iam-")
+	dir, err := newTempDir("iam")
 	if err != nil {
-		return nil, failf("no temporary directory: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "bootstrap")
+	defer dir.remove()
+	binary := filepath.Join(dir.path, "bootstrap")
 	end := a.ui.progress("building " + arg)
 	_, err = p.build(ctx, binary)
 	end()
 	if err != nil {
 		return nil, err
 	}
-	return askManifest(ctx, a.region(), arg, binary)
+	return askManifest(ctx, a.region(), arg, binary, env)
 }
 
 // region is what the policy is for: the one of the user's environment.
@@ -118,13 +127,19 @@ func (a *app) region() string {
 	return cmp.Or(a.env.get("AWS_REGION"), a.env.get("AWS_DEFAULT_REGION"), "us-east-1")
 }
 
-func askManifest(ctx context.Context, region, arg, binary string) (*middy.Manifest, error) {
+func askManifest(ctx context.Context, region, arg, binary string, env []string) (*middy.Manifest, error) {
 	limited, cancel := context.WithTimeout(ctx, describeLimit)
 	defer cancel()
 	cmd := exec.CommandContext(limited, binary)
-	// A clean environment: no credentials, no Runtime API, nothing of the user's.
-	cmd.Env = []string{middy.DescribeEnv + "=1", "TZ=:UTC", "AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true"}
+	// A clean environment: no credentials, no Runtime API, nothing of the user's that is
+	// not given.
+	cmd.Env = append([]string{"TZ=:UTC", "AWS_REGION=" + region, "AWS_EC2_METADATA_DISABLED=true"}, env...)
+	cmd.Env = append(cmd.Env, middy.DescribeEnv+"=1")
 	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = childAttr()
+	cmd.Cancel = func() error { return killGroup(cmd.Process) }
+	runtime.LockOSThread() // see childAttr
+	defer runtime.UnlockOSThread()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = limitedBuffer{&out}, limitedBuffer{&errs}
 	err := cmd.Run()
@@ -141,10 +156,22 @@ func askManifest(ctx context.Context, region, arg, binary string) (*middy.Manife
 		return nil, &failure{text: fmt.Sprintf("%s did not describe itself within %v; a function does that in middy.Start, so keep slow work out of what comes before it", arg, describeLimit), detail: said}
 	case err != nil && strings.HasPrefix(said, "middy: "):
 		return nil, &failure{text: arg + " cannot be assembled, so it cannot say what it needs", detail: said, err: err}
+	case err != nil && crashLine(said) != "":
+		return nil, &failure{text: arg + " ends before it can say what it needs: " + crashLine(said) + "; give it what it reads from its environment with --env", err: err}
 	case err != nil:
-		return nil, &failure{text: arg + " does not describe itself; only a function that starts with middy.Start (and gets there without a Lambda around it) can", detail: said, err: err}
+		return nil, &failure{text: arg + " printed no list of what it needs; only a function that starts with middy.Start (and gets there without a Lambda around it) can", detail: said, err: err}
 	}
 	return nil, &failure{text: arg + " printed no manifest; only a function that starts with middy.Start has one", detail: said}
+}
+
+// crashLine is the line in which the Go runtime says why it ends a program, or "".
+func crashLine(said string) string {
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }
 
 // lastManifest takes the last line, because a program may print before it starts.

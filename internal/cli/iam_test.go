@@ -36,7 +36,7 @@ func TestIAMPrintsTheLeastPolicyOfTheDeclarations(t *testing.T) {
 
 func TestIAMSaysInOneSentenceWhyThereIsNoPolicy(t *testing.T) {
 	for _, c := range []struct{ name, arg, want string }{
-		{"a program that does not describe itself", "./testdata/mute", "./testdata/mute does not describe itself"},
+		{"a program that does not describe itself", "./testdata/mute", "./testdata/mute printed no list of what it needs"},
 		{"a library", "./testdata/library", "is package library, not a program"},
 		{"no such directory", "./testdata/none", "there is no directory ./testdata/none"},
 		{"a directory without Go files", "./testdata", "has no Go files"},

@@ -30,12 +30,16 @@ func invokeCommand() command {
 		name:    "invoke",
 		args:    "[--event FILE] [NAME]",
 		summary: "call a function that middy dev runs",
-		help: `Sends one event to a function and prints its result. NAME is needed only
-when the address serves more than one function.
+		help: `Sends one event to a function and prints its result. middy dev serves one
+function, so NAME is not needed; with it, another name is an error.
 
   middy invoke --event testdata/order.json
   echo '{"id":42}' | middy invoke --event -
-  middy invoke --template alb-health
+  middy invoke --template rest --method POST --path /orders?limit=5 --body '{"id":42}'
+  middy invoke --template sqs --body '{"id":42}'
+
+Templates are the events of doors (http, http1, rest, url, alb, alb-multi, lattice,
+lattice1, alb-health, alb-multi-health) and of services: ` + strings.Join(sampleNames(), ", ") + `.
 
 Exit code 1 says that the function failed; its error is on stderr.`,
 		run: runInvoke,
@@ -45,7 +49,12 @@ Exit code 1 says that the function failed; its error is on stderr.`,
 func runInvoke(ctx context.Context, a *app, args []string) error {
 	fs := flag.NewFlagSet("invoke", flag.ContinueOnError)
 	file := fs.String("event", "", "`FILE` with the event as JSON, - for standard input; without it the event is {}")
-	door := fs.String("template", "", "the event of GET / at a `DOOR`, as rest or alb, or of a health check: alb-health, alb-multi-health")
+	door := fs.String("template", "", "the event `NAME`: of a door, as rest or alb, or of a service, as sqs or s3")
+	var s sample
+	fs.StringVar(&s.method, "method", "", "`METHOD` of a door's template (default GET)")
+	fs.StringVar(&s.path, "path", "", "`PATH` of a door's template, with its query (default /)")
+	fs.StringVar(&s.body, "body", "", "`TEXT` of a template: the request's body, the message, the detail or the data")
+	fs.StringVar(&s.region, "region", "us-east-1", "`REGION` in a template's ARNs")
 	base := fs.String("url", fmt.Sprintf("http://127.0.0.1:%d", defaultPort), "`URL` that middy dev printed")
 	timeout := fs.Duration("timeout", 15*time.Minute, "`DURATION` to wait for the answer")
 	rest, err := a.parse(fs, args)
@@ -62,9 +71,12 @@ func runInvoke(ctx context.Context, a *app, args []string) error {
 	if *file != "" && *door != "" {
 		return usagef("--event and --template are both an event; give one of them")
 	}
+	if *door == "" && s.method+s.path+s.body != "" {
+		return usagef("--method, --path and --body are for --template")
+	}
 	event, err := readEvent(*file, a.stdin)
 	if *door != "" {
-		event, err = template(*door)
+		event, err = template(*door, s)
 	}
 	if err != nil {
 		return err

@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,12 +26,15 @@ import (
 // It sits between the doors and the function (see [reporter.invoke]), because only
 // there the request, the answer and the invocation's id meet.
 type reporter struct {
-	ui *ui
+	ui      *ui
+	verbose bool
 
-	mu    sync.Mutex
-	words []string // the last lines of the function's output
-	init  time.Duration
-	names map[string]string // what a refused request asked for, by its id
+	mu      sync.Mutex
+	booting string   // the sandbox of a build that comes up
+	words   []string // what it printed last, or first of a crash
+	crash   bool     // the Go runtime explains in words why the process ends
+	init    time.Duration
+	names   map[string]string // what a refused request asked for, by its id
 }
 
 func newReporter(u *ui) *reporter { return &reporter{ui: u, names: map[string]string{}} }
@@ -35,7 +42,8 @@ func newReporter(u *ui) *reporter { return &reporter{ui: u, names: map[string]st
 // say prints one line for people, with the time of day.
 func (r *reporter) say(s style, word, format string, args ...any) {
 	stamp := time.Now().Format("15:04:05")
-	fmt.Fprintf(r.ui.out, "%s %s %s\n", r.ui.paint(dim, stamp), r.ui.paint(s, fmt.Sprintf("%-7s", word)), fmt.Sprintf(format, args...))
+	text := visibleLines(fmt.Sprintf(format, args...)) // names, paths and errors come from elsewhere
+	fmt.Fprintf(r.ui.out, "%s %s %s\n", r.ui.paint(dim, stamp), r.ui.paint(s, fmt.Sprintf("%-7s", word)), text)
 }
 
 // A devEvent is one line of --json besides those of the Runtime API itself.
@@ -56,7 +64,10 @@ type devEvent struct {
 	DurationMs float64   `json:"durationMs,omitempty"`
 	BuildMs    float64   `json:"buildMs,omitempty"`
 	InitMs     float64   `json:"initMs,omitempty"`
+	WaitedMs   float64   `json:"waitedMs,omitempty"`
 	Cold       bool      `json:"cold,omitempty"`
+	PID        int       `json:"pid,omitempty"`
+	Payload    string    `json:"payload,omitempty"`
 	ErrorType  string    `json:"errorType,omitempty"`
 	Message    string    `json:"message,omitempty"`
 	Detail     string    `json:"detail,omitempty"`
@@ -72,6 +83,9 @@ type door struct {
 func doors(fronts []front, c *devConfig) []door {
 	var list []door
 	for _, f := range fronts {
+		if f.name == noFront {
+			continue
+		}
 		d := door{Name: f.name, URL: f.url}
 		if f.name == "ws" {
 			d.URL, d.Callback = f.socketURL(c), f.url
@@ -86,10 +100,42 @@ func (r *reporter) emit(e devEvent) {
 	r.ui.emit(e)
 }
 
-func (r *reporter) building(arg string) {
-	if r.ui.json {
+func (r *reporter) building(arg string, first bool) {
+	switch {
+	case r.ui.json:
 		r.emit(devEvent{Type: "build.start", What: arg})
+	case first:
+		r.say(dim, "build", "%s; the first build on a machine compiles every package, and can take minutes", arg)
 	}
+}
+
+// warn reports what is wrong and keeps nothing from going on.
+func (r *reporter) warn(text string) {
+	if r.ui.json {
+		r.emit(devEvent{Type: "warning", Message: text})
+		return
+	}
+	r.say(yellow, "warn", "%s", text)
+}
+
+// debug says how a debugger gets at the function.
+func (r *reporter) debug(fn *runtimeapi.Function) {
+	for _, s := range fn.Stats().Sandboxes {
+		if r.ui.json {
+			r.emit(devEvent{Type: "debug", PID: s.PID})
+			continue
+		}
+		r.say(cyan, "debug", "dlv attach %d", s.PID)
+	}
+}
+
+// notEmulated reports a call to a service that is not here.
+func (r *reporter) notEmulated(service, text string) {
+	if r.ui.json {
+		r.emit(devEvent{Type: "aws.notEmulated", What: service, Message: text})
+		return
+	}
+	r.say(red, "aws", "%s", text)
 }
 
 func (r *reporter) ready(s *session, took time.Duration) {
@@ -104,6 +150,10 @@ func (r *reporter) ready(s *session, took time.Duration) {
 	}
 	fmt.Fprintf(&b, "%s is ready: built in %s, init %s\n\n", r.ui.paint(bold, s.program.Name), duration(took), duration(r.initDuration()))
 	for _, f := range s.fronts {
+		if f.name == noFront {
+			row("door", "none: %s", cmp.Or(s.why, "the Invoke API alone"))
+			continue
+		}
 		if f.name == "ws" {
 			row(f.name, "%s  (%s)", r.ui.paint(cyan, f.socketURL(s.cfg)), f.text(s.cfg))
 			row("", "%s/@connections/…  (callback API; the function has it in %s)", f.url, callbackVar)
@@ -112,7 +162,7 @@ func (r *reporter) ready(s *session, took time.Duration) {
 		row(f.name, "%s  (%s)", r.ui.paint(cyan, f.url+f.stagePath(s.cfg)), f.text(s.cfg))
 	}
 	row("invoke", "middy invoke --url %s --event event.json", s.url)
-	row("", "aws lambda invoke --endpoint-url %s --function-name %s /dev/stdout", s.url, s.program.Name)
+	row("", "aws lambda invoke --endpoint-url %s --region %s --no-sign-request --function-name %s /dev/stdout", s.url, s.aws.region, s.program.Name)
 	row("aws", "%s  (%s)", s.aws.url, s.aws.summary)
 	row("shell", ". %s  (points the AWS CLI and SDKs here)", s.envFile)
 	b.WriteByte('\n')
@@ -169,7 +219,7 @@ func (r *reporter) seeded(file string, err error) {
 		r.say(red, "broken", "%s\n%s", text, indent(detail))
 		return
 	}
-	r.say(green, "seed", "%s is loaded; the function sees it when its values are due", shorten(file))
+	r.say(green, "seed", "%s is loaded; the next invocation finds a new sandbox", shorten(file))
 }
 
 func (r *reporter) unchanged() {
@@ -177,27 +227,24 @@ func (r *reporter) unchanged() {
 		r.emit(devEvent{Type: "build.unchanged"})
 		return
 	}
-	r.say(dim, "same", "the change makes no other program")
+	r.say(dim, "same", "the build is the same as before; the function keeps running")
 }
 
-func (r *reporter) buildFailed(err error) {
-	detail := ""
+// broken reports a build that does not come up; goes is what happens meanwhile, or
+// "" when there is no other build.
+func (r *reporter) broken(err error, goes string) {
+	kind, detail := "build.failed", ""
 	if f, ok := errors.AsType[*failure](err); ok {
 		detail = f.detail
+		if _, exit := errors.AsType[*exec.ExitError](f.err); f.err != nil && !exit {
+			kind = "init.failed"
+		}
 	}
 	if r.ui.json {
-		r.emit(devEvent{Type: "build.failed", Message: err.Error(), Detail: detail})
+		r.emit(devEvent{Type: kind, Message: err.Error(), Detail: detail})
 		return
 	}
-	r.say(red, "broken", "%s; the last good build keeps running\n%s", err, indent(detail))
-}
-
-func (r *reporter) initFailed(err error) {
-	if r.ui.json {
-		r.emit(devEvent{Type: "init.failed", Message: err.Error()})
-		return
-	}
-	r.say(red, "broken", "%s; the last good build keeps running", err)
+	r.say(red, "broken", "%s; %s\n%s", err, cmp.Or(goes, "the next edit is tried"), indent(detail))
 }
 
 // live reports a swap: how long the build took, and the whole way from the notice
@@ -222,8 +269,12 @@ func (r *reporter) stopped() {
 }
 
 // line passes the function's output on. Lambda's own lines are for --json: people
-// get them shorter.
+// get them shorter. What the Go runtime says of a build that crashes as it comes up is
+// kept for the report of that.
 func (r *reporter) line(l runtimeapi.Line) {
+	if l.Stream != "platform" && r.keep(l) && !r.ui.json || l.Stream == "platform" && (!r.ui.json || !r.verbose) {
+		return
+	}
 	if r.ui.json {
 		r.ui.emit(struct {
 			Type string `json:"type"`
@@ -231,23 +282,58 @@ func (r *reporter) line(l runtimeapi.Line) {
 		}{"log", l})
 		return
 	}
-	if l.Stream == "platform" {
-		return
+	fmt.Fprintf(r.ui.out, "%s %s\n", r.ui.paint(dim, fmt.Sprintf("%8s |", short(l.RequestID))), visible(l.Text))
+	if readOnlyError(l.Text) {
+		r.warn(readOnlyHint)
 	}
-	r.mu.Lock()
-	r.words = append(r.words, l.Text)
-	r.words = r.words[max(0, len(r.words)-20):]
-	r.mu.Unlock()
-	fmt.Fprintf(r.ui.out, "%s %s\n", r.ui.paint(dim, fmt.Sprintf("%8s |", short(l.RequestID))), l.Text)
 }
 
-func (r *reporter) event(e runtimeapi.Event) {
-	if e.Type == runtimeapi.InitDone {
-		r.mu.Lock()
-		r.init = e.Duration
-		r.mu.Unlock()
+// keep keeps a line of the build that comes up, and says whether to show it later.
+func (r *reporter) keep(l runtimeapi.Line) bool {
+	const last, first = 20, 40
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.SandboxID != r.booting {
+		return false
 	}
-	if r.ui.json {
+	switch {
+	case r.crash:
+		if len(r.words) < first {
+			r.words = append(r.words, l.Text)
+		}
+	case strings.HasPrefix(l.Text, "panic: "), strings.HasPrefix(l.Text, "fatal error: "):
+		r.crash, r.words = true, nil // the sentence before the words has this line
+	default:
+		r.words = append(r.words, l.Text)
+		r.words = r.words[max(0, len(r.words)-last):]
+	}
+	return r.crash
+}
+
+// readOnlyHint goes with an error of a function that writes where Lambda forbids it.
+const readOnlyHint = "the function's own directory is read-only, as on Lambda: write below os.TempDir()"
+
+func readOnlyError(text string) bool {
+	return strings.Contains(text, "permission denied") && (strings.Contains(text, "open ") || strings.Contains(text, "mkdir ") || strings.Contains(text, "create")) ||
+		strings.Contains(text, "read-only file system") || strings.Contains(text, "attempt to write a readonly database")
+}
+
+// chatter are the steps that every invocation has, and that its start and end lines
+// tell shorter.
+var chatter = []runtimeapi.EventType{runtimeapi.InvokeStart, runtimeapi.ResponseSent, runtimeapi.InvokeDone, runtimeapi.Frozen, runtimeapi.Thawed}
+
+func (r *reporter) event(e runtimeapi.Event) {
+	r.mu.Lock()
+	switch {
+	case e.Type == runtimeapi.InitStart && e.Phase == "provisioned":
+		r.booting, r.words, r.crash = e.SandboxID, nil, false
+	case e.Type == runtimeapi.InitDone && e.SandboxID == r.booting:
+		r.init, r.booting = e.Duration, ""
+	case e.Type == runtimeapi.InitError && e.SandboxID == r.booting:
+		r.booting = ""
+	}
+	r.mu.Unlock()
+	if r.ui.json && (r.verbose || !slices.Contains(chatter, e.Type)) {
 		r.ui.emit(e)
 	}
 }
@@ -258,10 +344,14 @@ func (r *reporter) initDuration() time.Duration {
 	return r.init
 }
 
-// lastWords is what the function printed last; with people it is on the screen.
+// lastWords is what the build that did not come up printed: the trace of a crash or,
+// for machines, its last lines. People have those on the screen.
 func (r *reporter) lastWords() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.crash && !r.ui.json {
+		return ""
+	}
 	return strings.Join(r.words, "\n")
 }
 
@@ -280,6 +370,7 @@ func (p reported) Invoke(ctx context.Context, req runtimeapi.Request) (*runtimea
 	}
 	what := whatIs(req.Payload)
 	p.r.start(req.RequestID, what)
+	p.r.show("event", req.RequestID, req.Payload)
 	resp, err := p.fn.Invoke(ctx, req)
 	if err != nil {
 		p.r.end(devEvent{RequestID: req.RequestID, What: what, ErrorType: "refused", Message: clean(err)})
@@ -289,6 +380,7 @@ func (p reported) Invoke(ctx context.Context, req runtimeapi.Request) (*runtimea
 		resp.Stream = &reportedStream{ReadCloser: resp.Stream, end: func() { p.r.answered(what, resp) }}
 		return resp, nil
 	}
+	p.r.show("result", resp.RequestID, resp.Payload)
 	p.r.answered(what, resp)
 	return resp, nil
 }
@@ -314,9 +406,21 @@ func (r *reporter) start(id, what string) {
 	r.say(cyan, "START", "%s %s", short(id), what)
 }
 
+// show prints an event or a response with --verbose, bounded.
+func (r *reporter) show(what, id string, payload []byte) {
+	switch {
+	case !r.verbose:
+	case r.ui.json:
+		text := string(payload[:min(len(payload), maxShown)])
+		r.emit(devEvent{Type: what, RequestID: id, Payload: text})
+	default:
+		r.say(dim, strings.ToUpper(what), "%s %s", short(id), bytes.ReplaceAll(payload, []byte("\n"), []byte(`\n`)))
+	}
+}
+
 func (r *reporter) answered(what string, resp *runtimeapi.Response) {
 	e := devEvent{RequestID: resp.RequestID, What: what, DurationMs: milliseconds(resp.Duration),
-		InitMs: milliseconds(resp.InitDuration), Cold: resp.Cold, ErrorType: resp.ErrorType, Message: resp.Explanation}
+		InitMs: milliseconds(resp.InitDuration), WaitedMs: milliseconds(resp.Waited), Cold: resp.Cold, ErrorType: resp.ErrorType, Message: resp.Explanation}
 	if resp.FunctionError == "" {
 		e.Status = statusOf(resp.Payload)
 		e.ErrorType, e.Message = "", ""
@@ -340,6 +444,9 @@ func (r *reporter) end(e devEvent) {
 	if e.InitMs > 0 {
 		text += ", init " + duration(time.Duration(e.InitMs*float64(time.Millisecond)))
 	}
+	if e.WaitedMs >= 1 {
+		text += ", waited " + duration(time.Duration(e.WaitedMs*float64(time.Millisecond))) + " for a sandbox"
+	}
 	if e.ErrorType != "" || e.Message != "" {
 		color = red
 		text += fmt.Sprintf(" failed: %s: %s", e.ErrorType, e.Message)
@@ -347,6 +454,9 @@ func (r *reporter) end(e devEvent) {
 		color = red
 	}
 	r.say(color, "END", "%s", text)
+	if e.ErrorType != "refused" && readOnlyError(e.Message) {
+		r.warn(readOnlyHint)
+	}
 }
 
 // whatIs names an event by what is in every event of a front door, or by its size.
@@ -390,12 +500,21 @@ func (r *reporter) doorWarning(requestID string, reason error) {
 	if errors.Is(reason, frontdoor.ErrFunction) {
 		return
 	}
-	text := clean(reason)
+	text := doubt(reason)
 	if r.ui.json {
 		r.emit(devEvent{Type: "warning", RequestID: requestID, Message: text})
 		return
 	}
 	r.say(yellow, "door", "%s", text)
+}
+
+// doubt is a door's reason in the words of somebody who can change something.
+func doubt(reason error) string {
+	text := strings.TrimPrefix(clean(reason), clean(frontdoor.ErrLenient)+": ")
+	if strings.Contains(text, "binary media types") {
+		text += ": start with --binary '*/*', and set binaryMediaTypes on the API"
+	}
+	return text
 }
 
 // asked keeps what a refused request was about until its record comes, which is

@@ -20,17 +20,19 @@ import (
 type ui struct {
 	out, err io.Writer
 	json     bool
-	color    bool // out is a terminal that wants colour
-	live     bool // err is a terminal: a progress line may be rewritten
-	width    int  // columns of a terminal, 0 when unknown
+	color    bool   // out is a terminal that wants colour
+	live     bool   // err is a terminal: a progress line may be rewritten
+	width    int    // columns of a terminal, 0 when unknown
+	gone     func() // called when nobody reads out any more
 
 	mu sync.Mutex
 }
 
 func newUI(stdout, stderr io.Writer, env environ) *ui {
 	u := &ui{}
-	u.out = &lockedWriter{mu: &u.mu, w: stdout}
-	u.err = &lockedWriter{mu: &u.mu, w: stderr}
+	u.gone = func() {}
+	u.out = &lockedWriter{mu: &u.mu, w: stdout, failed: func() { u.gone() }}
+	u.err = &lockedWriter{mu: &u.mu, w: stderr, failed: func() {}}
 	outTTY, width := terminal(stdout)
 	errTTY, _ := terminal(stderr)
 	dumb := env.get("TERM") == "dumb"
@@ -55,14 +57,19 @@ func terminal(w io.Writer) (bool, int) {
 
 // lockedWriter keeps lines of different goroutines whole.
 type lockedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
+	mu     *sync.Mutex
+	w      io.Writer
+	failed func()
 }
 
 func (l *lockedWriter) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	n, err := l.w.Write(p)
+	if err != nil {
+		l.failed()
+	}
+	return n, err
 }
 
 // A style is an SGR parameter (ECMA-48 §8.3.117).
@@ -108,9 +115,9 @@ func (u *ui) failure(command string, err error) {
 		}{time.Now(), "error", err.Error(), detail})
 		return
 	}
-	text := fmt.Sprintf("middy %s: %s\n", command, err)
+	text := fmt.Sprintf("middy %s: %s\n", command, visibleLines(err.Error()))
 	if detail != "" {
-		text += indent(detail) + "\n"
+		text += indent(visibleLines(detail)) + "\n"
 	}
 	_, _ = io.WriteString(u.err, text)
 }

@@ -30,8 +30,10 @@ type watcher struct {
 
 	// What is watched now; only run's goroutine has it.
 	files   map[string]bool // single files
-	dirs    map[string]bool // directories of which every file counts
-	watched map[string]bool // what the system was asked for: dirs, and the files' directories
+	dirs    map[string]bool // directories of which the source counts
+	embeds  map[string]bool // directories of which every file counts
+	tree    map[string]bool // directories of which everything but source counts
+	watched map[string]bool // what the system was asked for: these, and the files' directories
 }
 
 // newWatcher starts nothing; run does. It falls back to polling when the system
@@ -99,11 +101,16 @@ func (w *watcher) run(ctx context.Context) {
 }
 
 func (w *watcher) set(src *sources) {
-	w.dirs, w.files = map[string]bool{}, map[string]bool{}
+	w.files = map[string]bool{}
 	want := map[string]bool{}
-	for _, d := range src.dirs {
-		w.dirs[d], want[d] = true, true
+	set := func(dirs []string) map[string]bool {
+		m := map[string]bool{}
+		for _, d := range dirs {
+			m[d], want[d] = true, true
+		}
+		return m
 	}
+	w.dirs, w.embeds, w.tree = set(src.dirs), set(src.embeds), set(src.tree)
 	for _, f := range append(src.files, w.extra...) {
 		w.files[f], want[filepath.Dir(f)] = true, true
 	}
@@ -130,13 +137,17 @@ func (w *watcher) report(name string) {
 	}
 }
 
-// relevant leaves out what is not part of the program: tests, editors' backup and
-// lock files, hidden files.
+// relevant leaves out what makes neither the program nor what is deployed beside it:
+// tests, editors' backup and lock files, hidden files, and files without a dot, which
+// are mostly somebody's build.
 func (w *watcher) relevant(path string) bool {
-	if w.files[path] || !w.dirs[filepath.Dir(path)] {
-		return w.files[path]
+	dir, base := filepath.Dir(path), filepath.Base(path)
+	if w.files[path] {
+		return true
 	}
-	base := filepath.Base(path)
+	if counts := w.embeds[dir] || isSource(base) && w.dirs[dir] || !isSource(base) && w.tree[dir]; !counts {
+		return false
+	}
 	switch {
 	case strings.HasPrefix(base, "."), strings.HasPrefix(base, "#"), strings.HasPrefix(base, "_"):
 		return false

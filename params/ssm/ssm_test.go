@@ -199,6 +199,8 @@ func TestWhatParameterStoreWouldRefuseIsRefusedBefore(t *testing.T) {
 		{src.Parameter("/a:3:live"), "two selectors"},
 		{src.Parameter("/a").Version("1").Stage("live"), "two selectors"},
 		{src.Parameter(arn + ":3").Version("1"), "two selectors"},
+		{src.Parameter("/a").TryStages("live"), ""},
+		{src.Parameter("/a:3").TryStages("live"), "two selectors"},
 		{src.Parameter("arn:aws:ssm:us-west-2:123456789012:parameter/a"), "the ARN is in us-west-2, this Source asks us-east-1: give From a cfg with that region"},
 		{src.Parameter("arn:aws-us-gov:ssm:us-east-1:123456789012:parameter/a"), "in the partition aws-us-gov"},
 		{src.Parameter("arn:aws:secretsmanager:us-east-1:123456789012:secret:a"), "the ARN is of secretsmanager"},

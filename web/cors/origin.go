@@ -22,23 +22,17 @@ func compile(cfg Config) allowed {
 	if !a.listed {
 		return a
 	}
-	add := func(o string) {
-		if strings.Contains(o, "*") {
-			a.patterns = append(a.patterns, o)
-		} else {
-			a.exact[o] = true
-		}
-	}
 	for _, o := range append([]string{cfg.Origin}, cfg.Origins...) {
-		switch o = lower(o); o {
-		case "":
-		case "*":
+		switch o = lower(o); {
+		case o == "*":
 			a.any = true
-		default:
-			add(o)
+		case strings.Contains(o, "*"):
+			a.patterns = append(a.patterns, o)
 			if rest, ok := strings.CutSuffix(o, ":*"); ok && isHTTP(o) {
-				add(rest) // the default port is one, and is not written
+				a.patterns = append(a.patterns, rest) // the default port is one, and is not written
 			}
+		case o != "":
+			a.exact[o] = true
 		}
 	}
 	return a

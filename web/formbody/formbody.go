@@ -22,12 +22,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/content"
 	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/layer"
+	"github.com/gomiddy/middy/web/internal/urlencoded"
 )
 
 // Config configures [New].
@@ -143,7 +143,7 @@ func (c *Config) read(w http.ResponseWriter, r *http.Request) (*http.Request, er
 	r = r.WithContext(context.WithValue(r.Context(), formKey{}, f))
 	content.Replace(r, raw)
 	r.PostForm = f.values
-	r.Form = both(f.values, r.URL.Query())
+	r.Form = both(f.values, urlencoded.Values(r.URL.RawQuery))
 	return r, nil
 }
 
@@ -161,50 +161,11 @@ func both(body, query url.Values) url.Values {
 // parse splits a form. It reports false when there are more than limit pairs.
 func parse(s string, limit int) ([]Pair, bool) {
 	var pairs []Pair
-	for s != "" {
-		var pair string
-		pair, s, _ = strings.Cut(s, "&")
-		if pair == "" {
-			continue
-		}
+	for name, value := range urlencoded.Pairs(s) {
 		if len(pairs) == limit {
 			return nil, false
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		pairs = append(pairs, Pair{unescape(name), unescape(value)})
+		pairs = append(pairs, Pair{content.UTF8(name), content.UTF8(value)})
 	}
 	return pairs, true
-}
-
-// unescape decodes + and %XX; what only looks like an escape stays.
-func unescape(s string) string {
-	if !strings.ContainsAny(s, "%+") {
-		return content.UTF8(s)
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '+':
-			b = append(b, ' ')
-		case s[i] == '%' && i+2 < len(s) && hex(s[i+1]) >= 0 && hex(s[i+2]) >= 0:
-			b = append(b, byte(hex(s[i+1])<<4|hex(s[i+2])))
-			i += 2
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return content.UTF8(string(b))
-}
-
-// hex is the value of a hexadecimal digit, or -1.
-func hex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c - 'a' + 10)
-	case 'A' <= c && c <= 'F':
-		return int(c - 'A' + 10)
-	}
-	return -1
 }

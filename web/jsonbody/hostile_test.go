@@ -29,7 +29,7 @@ func TestHostileBodies(t *testing.T) {
 		{"a key of a million bytes", fill(`{"`, "a", `":0}`), 200},
 		{"a key of escapes", fill(`{"`, `\u0061`, `":0}`), 200},
 		{"the same long key twice", `{"` + strings.Repeat("a", 1<<19-10) + `":0,"` + strings.Repeat("a", 1<<19-10) + `":0}`, 422},
-		{"a number of a million digits", fill("", "1", ""), 200},
+		{"a number of a million digits", fill("", "1", ""), 422},
 		{"bytes that are not UTF-8", fill(`"`, "\xff", `"`), 422},
 		{"space", fill("", " ", "1"), 200},
 	} {

@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -100,7 +101,7 @@ type Config struct {
 	RejectDuplicateKeys bool
 
 	// UseNumber makes numbers in [Value] a json.Number, which keeps every digit.
-	// Default: float64.
+	// Default: float64, and a number beyond its range is an error.
 	UseNumber bool
 
 	// DisallowUnknownFields makes [Decode] refuse keys that the struct does not have.
@@ -250,6 +251,10 @@ func (c *Config) check(text []byte) error {
 		switch tok.Kind {
 		case jsontoken.EOF:
 			return nil
+		case jsontoken.Number:
+			if _, err := strconv.ParseFloat(string(text[tok.Start:tok.End]), 64); err != nil && !c.UseNumber {
+				return c.malformed(fmt.Sprintf("the number at byte %d is out of range", tok.Start), err)
+			}
 		case jsontoken.ObjectStart:
 			open = append(open, constructor)
 		case jsontoken.ArrayStart:

@@ -169,7 +169,8 @@ func TestLimitsAndOptions(t *testing.T) {
 		{"constructor holds an array", `{"constructor":["prototype",{"prototype":1}]}`, Config{}, 200, ""},
 		{"constructor holds an object that holds one", `{"constructor":{"a":{"prototype":1}}}`, Config{}, 200, ""},
 		{"a key after a constructor", `{"constructor":{"a":1},"b":{"prototype":1}}`, Config{}, 200, ""},
-		{"a number beyond float64", `[1e999]`, Config{}, 200, "[1e999]|[1e999] true"},
+		{"a number beyond float64 has no type that is float64", `[1e999]`, Config{}, 422, "Invalid or malformed JSON was provided: the number at byte 1 is out of range"},
+		{"a number beyond float64 as it is", `[1e999]`, Config{UseNumber: true}, 200, "[1e999]|[1e999] true"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			w := post(c.cfg, "application/json", c.body)

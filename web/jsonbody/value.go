@@ -44,9 +44,8 @@ func Raw(r *http.Request) []byte {
 }
 
 // Value returns the body as encoding/json decodes it into an any, or false when
-// this middleware did not read it, or it was empty. Numbers are float64; one that a
-// float64 cannot hold, and with UseNumber every one, is a json.Number. It is decoded
-// by the first call; all callers share it.
+// this middleware did not read it, or it was empty. Numbers are float64,
+// with UseNumber json.Number. It is decoded by the first call; all callers share it.
 func Value(r *http.Request) (any, bool) {
 	b := of(r)
 	if b == nil {

@@ -38,8 +38,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	if err != nil {
 		return nil, &TokenError{Reason: err.Error()}
 	}
-	if err := critical(jws.Header); err != nil {
-		return nil, err
+	if err := jws.Critical(); err != nil {
+		return nil, &TokenError{Reason: err.Error()}
 	}
 	// Nothing in the token is verified yet: it may only select among what is configured.
 	switch {
@@ -120,21 +120,6 @@ func (v *Verifier) issuersKeys(ctx context.Context, header map[string]any, alg s
 
 // errAlgorithm is never changed.
 var errAlgorithm = &TokenError{Reason: `"alg" (Algorithm) Header Parameter value not allowed`}
-
-// critical refuses every extension that must be understood: RFC 7515 section
-// 4.1.11.
-func critical(header map[string]any) error {
-	crit, ok := header["crit"]
-	if !ok {
-		return nil
-	}
-	list, _ := crit.([]any)
-	if len(list) == 0 {
-		return &TokenError{Reason: `"crit" (Critical) Header Parameter MUST be an array of non-empty strings when present`}
-	}
-	name, _ := list[0].(string)
-	return &TokenError{Reason: fmt.Sprintf("Extension Header Parameter %.64q is not recognized", name)}
-}
 
 func keyID(header map[string]any) (*string, error) {
 	switch kid := header["kid"].(type) {

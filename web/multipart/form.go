@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gomiddy/middy/web/internal/content"
+	"github.com/gomiddy/middy/web/internal/urlencoded"
 )
 
 // Fields are the parts of a body, in order.
@@ -82,7 +83,7 @@ func (f Fields) publish(r *http.Request) {
 		}
 	}
 	r.PostForm = values
-	r.Form = r.URL.Query()
+	r.Form = urlencoded.Values(r.URL.RawQuery)
 	for name, body := range values {
 		r.Form[name] = append(body[:len(body):len(body)], r.Form[name]...)
 	}

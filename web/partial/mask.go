@@ -12,6 +12,8 @@ import (
 // A nil mask wants everything.
 type mask struct {
 	entries []entry
+	names   map[string]int // where the entry of a name is
+	any     int            // where the wildcard is, from 1; 0: nowhere
 }
 
 type entry struct {
@@ -97,15 +99,37 @@ func (p *parser) props(path bool) (m *mask, ok bool) {
 	return m, len(m.entries) > 0
 }
 
-// add replaces an entry of the same name, in its place, as json-mask does.
+// add puts an entry into the mask. What a name selects in one place and in another is
+// selected in both, other than in json-mask, where the last place counts.
 func (m *mask) add(e entry) {
-	for i := range m.entries {
-		if m.entries[i].name == e.name && m.entries[i].any == e.any {
-			m.entries[i] = e
-			return
+	at, known := m.names[e.name]
+	if e.any {
+		at, known = m.any-1, m.any > 0
+	}
+	switch {
+	case known:
+		m.entries[at].sub = m.entries[at].sub.with(e.sub)
+		return
+	case e.any:
+		m.any = len(m.entries) + 1
+	default:
+		if m.names == nil {
+			m.names = map[string]int{}
 		}
+		m.names[e.name] = len(m.entries)
 	}
 	m.entries = append(m.entries, e)
+}
+
+// with is the mask of what either selects.
+func (m *mask) with(other *mask) *mask {
+	if m == nil || other == nil {
+		return nil
+	}
+	for _, e := range other.entries {
+		m.add(e)
+	}
+	return m
 }
 
 // find returns the entries for a member's name as it stands in the document, with
@@ -119,12 +143,18 @@ func (m *mask) find(quoted []byte) (first, second *entry) {
 			break
 		}
 	}
-	for i := range m.entries {
-		if e := &m.entries[i]; e.any || e.name == string(name) {
-			first, second = e, first
-		}
+	named, known := m.names[string(name)]
+	switch {
+	case !known && m.any == 0:
+		return nil, nil
+	case !known:
+		return &m.entries[m.any-1], nil
+	case m.any == 0:
+		return &m.entries[named], nil
+	case named > m.any-1:
+		return &m.entries[named], &m.entries[m.any-1]
 	}
-	return first, second
+	return &m.entries[m.any-1], &m.entries[named]
 }
 
 // A filter copies the wanted parts of a JSON text, without space between tokens.

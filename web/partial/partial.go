@@ -24,11 +24,11 @@
 // It is Middy's http-partial-response. Deviations from Middy: keys keep the handler's
 // order, not the selector's; space before the JSON does not turn the filter off;
 // arrays in arrays are transparent too; errors are not filtered; a selector that
-// reaches into a text's characters does not turn the filter off.
+// reaches into a text's characters does not turn the filter off; a/b,a/c selects b and
+// c, where Middy selects only c.
 package partial
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -36,7 +36,9 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/layer"
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/response"
+	"github.com/gomiddy/middy/web/internal/urlencoded"
 )
 
 // Config configures [New]. The zero value is Middy's behaviour.
@@ -102,10 +104,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 }
 
 func (c *Config) selector(u *url.URL) string {
-	if u.RawQuery == "" {
-		return ""
-	}
-	return strings.Join(u.Query()[c.Parameter], ",")
+	return strings.Join(urlencoded.Values(u.RawQuery)[c.Parameter], ",")
 }
 
 func (c *Config) tooMuch() *web.Error {
@@ -140,15 +139,15 @@ func filterable(status int, h http.Header) bool {
 	if status < 200 || status > 299 || status == http.StatusNoContent || status == http.StatusPartialContent {
 		return false
 	}
-	if coding := h.Get("Content-Encoding"); coding != "" && coding != "identity" {
+	if header.Coding(h) != "" {
 		return false
 	}
-	contentType := h.Get("Content-Type")
+	contentType := header.ContentType(h)
 	if contentType == "" {
 		return true // the content tells
 	}
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (mediaType == "application/json" || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json"))
+	mediaType, _ := header.Media(contentType)
+	return header.IsJSON(mediaType) || mediaType == "text/json"
 }
 
 // changed makes the header fit the filtered body.

@@ -25,17 +25,17 @@ type route struct {
 	handler http.Handler // with the middlewares of its groups
 	given   http.Handler // without
 
-	method   string // "": every one
-	segments []segment
-	slash    bool // ends with a slash that counts
+	method   string    // "": every one
+	segments []segment // an empty one at the end for a slash that counts
 }
 
 // A segment is a part of a path between slashes.
 type segment struct {
-	text   string // the literal, or the wildcard's name
-	suffix string // behind a wildcard
-	wild   bool
-	greedy bool
+	text    string // the literal, or the wildcard's name
+	literal string // the literal, decoded
+	suffix  string // behind a wildcard
+	wild    bool
+	greedy  bool
 }
 
 // parse reads a pattern.
@@ -59,7 +59,6 @@ func parse(pattern, prefix string, strictSlash bool) (*route, error) {
 	}
 	path = strings.TrimSuffix(prefix+path, "{$}")
 	trimmed := strings.TrimSuffix(path, "/")
-	rt.slash = strictSlash && trimmed != "" && trimmed != path
 	for text := range strings.SplitSeq(strings.TrimPrefix(trimmed, "/"), "/") {
 		if trimmed == "" {
 			break
@@ -70,10 +69,13 @@ func parse(pattern, prefix string, strictSlash bool) (*route, error) {
 		}
 		rt.segments = append(rt.segments, s)
 	}
+	if strictSlash && trimmed != "" && trimmed != path {
+		rt.segments = append(rt.segments, segment{})
+	}
 	if err := rt.check(); err != nil {
 		return nil, fmt.Errorf("router: %q: %w", pattern, err)
 	}
-	rt.name = rt.format(func(_ int, s segment) string { return s.text }, true)
+	rt.name = rt.format()
 	if rt.method != "" {
 		rt.name = rt.method + " " + rt.name
 	}
@@ -92,7 +94,7 @@ func parseSegment(text string) (segment, error) {
 	case text == "." || text == "..":
 		return segment{}, errors.New("a segment " + text + " matches nothing")
 	case !strings.ContainsAny(text, "{}"):
-		return segment{text: text}, nil
+		return segment{text: text, literal: unescape(text)}, nil
 	case text[0] != '{':
 		return segment{}, fmt.Errorf("the wildcard in %q must stand at its segment's beginning", text)
 	}
@@ -140,42 +142,38 @@ func (rt *route) greedy() bool {
 }
 
 // format writes the path as ServeMux writes patterns.
-func (rt *route) format(name func(i int, s segment) string, suffixes bool) string {
+func (rt *route) format() string {
 	var b strings.Builder
-	for i, s := range rt.segments {
+	for _, s := range rt.segments {
 		b.WriteByte('/')
 		switch {
 		case !s.wild:
 			b.WriteString(s.text)
-			continue
 		case s.greedy:
-			b.WriteString("{" + name(i, s) + "...}")
+			b.WriteString("{" + s.text + "...}")
 		default:
-			b.WriteString("{" + name(i, s) + "}")
-		}
-		if suffixes {
-			b.WriteString(s.suffix)
+			b.WriteString("{" + s.text + "}" + s.suffix)
 		}
 	}
-	if rt.slash || len(rt.segments) == 0 {
-		b.WriteByte('/')
+	if len(rt.segments) == 0 {
+		return "/"
 	}
 	return b.String()
 }
 
-// suffixed tells whether the route has a suffix behind a wildcard, which ServeMux
-// does not know.
+// suffixed tells whether the route has a suffix behind a wildcard.
 func (rt *route) suffixed() bool {
 	return slices.ContainsFunc(rt.segments, func(s segment) bool { return s.suffix != "" })
 }
 
 // suffixes are what tells routes of one shape apart.
-func (rt *route) suffixes() string {
-	var all []string
-	for _, s := range rt.segments {
-		all = append(all, s.suffix)
+func suffixes(shape []segment) string {
+	var b strings.Builder
+	for _, s := range shape {
+		b.WriteString(s.suffix)
+		b.WriteByte('/')
 	}
-	return strings.Join(all, "/")
+	return b.String()
 }
 
 // checkPrefix reports a path that cannot stand before others.

@@ -4,8 +4,8 @@
 // http.ServeMux matches well, but a function needs a little more: {proxy+} and
 // {order-id} as API Gateway writes them, a stage or base path in front, /orders/ where
 // /orders was meant, refusals in the form of the rest of the API instead of plain
-// text, OPTIONS, and middlewares for a part of the routes. A Router adds these to a
-// ServeMux, and keeps what it decides:
+// text, OPTIONS, and middlewares for a part of the routes. A Router has these, and
+// decides as ServeMux does:
 //
 //	rt := router.New(router.Config{})
 //	rt.HandleFunc("GET /orders/{order-id}", getOrder)
@@ -23,10 +23,17 @@
 // A pattern is "METHOD /path", or a path for every method; ANY says that too. Segments
 // are text, {name}, {name}.suffix, or at the end {name+} (as in API Gateway, or
 // {name...} as in ServeMux), which takes the rest of the path, also none: /files and
-// /files/ have an empty key, unless that path cannot be told apart from another
-// route's. A GET route answers HEAD. Values are in r.PathValue,
+// /files/ have an empty key, unless another route matches that path too and neither is
+// more specific. A GET route answers HEAD. Values are in r.PathValue,
 // percent-decoded once. A path with segments . or .. matches nothing, and empty segments
-// are kept, where ServeMux redirects: in Lambda a redirection would miss the stage.
+// are kept, where ServeMux redirects: in Lambda a redirection would miss the stage. A
+// value is never empty: /a//b goes to /{proxy+} and not to /a/{id}/b.
+//
+// An encoded slash does not separate: /admin%2fx is one segment, which /{proxy+} takes
+// and /admin/{id} does not, while r.URL.Path is /admin/x. A handler of a {name+} that
+// decides by r.URL.Path must not guard less than the routes that it stands beside. An
+// HTTP API decodes the path before the event, so that the same request meets
+// /admin/{id} there.
 //
 // A route that exists for other methods is answered with 405 and Allow, everything
 // else with 404, both through [web.WriteError].
@@ -103,7 +110,7 @@ func New(cfg Config) *Router {
 		panic(err)
 	}
 	cfg.BasePath = strings.TrimSuffix(cfg.BasePath, "/")
-	return &Router{Group{table: newTable(cfg)}}
+	return &Router{Group{table: &table{cfg: cfg}}}
 }
 
 // Handle registers a handler for a pattern. It panics when the pattern is none, or is
@@ -167,19 +174,19 @@ func (rt *Router) Routes() iter.Seq2[string, http.Handler] {
 // ServeHTTP implements [http.Handler].
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := rt.table
-	in, ok := t.prepare(r)
+	var buffer [16]string
+	p, ok := t.split(r, buffer[:])
 	if !ok {
 		t.notFound(w, r)
 		return
 	}
-	found, ok := t.find(in.r)
-	if !ok {
-		t.miss(w, r, in)
+	found := t.root.find(r.Method, p.segments, 0)
+	if found == nil {
+		t.miss(w, r, p)
 		return
 	}
-	found.publish(in)
-	in.r.URL = r.URL // the handler sees the path as it came
-	found.route.handler.ServeHTTP(w, in.r)
+	found.publish(r, p)
+	found.handler.ServeHTTP(w, r)
 }
 
 func (t *table) notFound(w http.ResponseWriter, r *http.Request) {
@@ -191,8 +198,8 @@ func (t *table) notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 // miss answers when no route matches.
-func (t *table) miss(w http.ResponseWriter, r *http.Request, in prepared) {
-	allowed := t.allowed(in)
+func (t *table) miss(w http.ResponseWriter, r *http.Request, p path) {
+	allowed := t.allowed(p)
 	switch {
 	case len(allowed) == 0:
 		t.notFound(w, r)

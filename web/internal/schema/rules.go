@@ -77,7 +77,7 @@ func rulesOf(t reflect.Type, f reflect.StructField) (*Rules, error) {
 		}
 	}
 	if kind := elementKind(f.Type); (kind == Integer || kind == Number) && len(r.numbers) < len(r.Enum) {
-		errs = append(errs, fmt.Errorf("%v.%s: the tag enum:%q: they must be numbers, as the field is", t, f.Name, f.Tag.Get("enum")))
+		errs = append(errs, fmt.Errorf("%v.%s: the tag enum:%q: they must be numbers, as the field is, and below 2^53", t, f.Name, f.Tag.Get("enum")))
 	}
 	if r.Required && r.HasDefault {
 		errs = append(errs, fmt.Errorf("%v.%s is required and has a default: the default would never be used", t, f.Name))
@@ -153,8 +153,8 @@ func (r *Rules) set(keyword, text string) (err error) {
 	case "enum":
 		r.Enum = strings.Split(text, ",")
 		for _, e := range r.Enum {
-			if f, err := strconv.ParseFloat(e, 64); err == nil {
-				r.numbers = append(r.numbers, f)
+			if f, err := number(e); err == nil {
+				r.numbers = append(r.numbers, *f)
 			}
 		}
 	case "format":
@@ -173,7 +173,7 @@ func number(text string) (*float64, error) {
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, errors.New("it must be a number")
 	}
-	if i, err := strconv.ParseInt(text, 10, 64); err == nil && int64(f) != i || math.Abs(f) > 1<<53 {
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil && int64(f) != i || math.Abs(f) >= 1<<53 {
 		return nil, errors.New("the number is too large to be compared exactly: keep it below 2^53")
 	}
 	return &f, nil
@@ -187,7 +187,8 @@ func count(text string) (int, error) {
 	return n, nil
 }
 
-// Number says what is wrong with a number, or "".
+// Number says what is wrong with a number, or "". An integer that f has rounded is
+// beyond all limits, and f is as well.
 func (r *Rules) Number(f float64) string {
 	switch {
 	case r.Minimum != nil && f < *r.Minimum:
