@@ -131,6 +131,9 @@ type difference struct{ app, place, request, reason string }
 
 var differences = []difference{
 	{"", ".*", "a proxy whose backend breaks off", "a buffered answer that breaks off is the door's 5xx; a streamed one breaks off behind what was sent"},
+	{"", "rest|rest-stream|http1|alb|alb-multi|lattice1|lattice", "what a handler sees of a query", "the event holds the query as a map of decoded values: their order and spelling are lost"},
+	{"", "http", "(a slash in a path value|what a handler sees of an encoded slash)", "an HTTP API decodes the path before it makes the event"},
+	{"", "alb|lattice1?", "cookies", "a header has one value here, and whether several spellings of Set-Cookie survive is not known"},
 }
 
 func known(app, place, request string) bool {
@@ -173,6 +176,7 @@ func TestApplicationsRunUnchangedBehindEveryDoor(t *testing.T) {
 			for i, q := range list {
 				want[i] = ask(t, own.URL, q)
 			}
+			byItself := leftovers(t, tmp)
 			if served := slices.ContainsFunc(want, func(a answer) bool { return a.Status == 200 && strings.Contains(a.Body, "on disk: true") }); !served && name != "fiber" {
 				t.Fatal("no upload went to the disk by net/http: the test tests nothing")
 			}
@@ -185,17 +189,39 @@ func TestApplicationsRunUnchangedBehindEveryDoor(t *testing.T) {
 					s := httptest.NewServer(h)
 					defer s.Close()
 					for i, q := range list {
-						if got := ask(t, s.URL, q); fmt.Sprint(got) != fmt.Sprint(want[i]) && !known(name, place.Name, q.name) {
-							t.Errorf("%s: %s %s\ngot  %.600v\nwant %.600v", q.name, q.method, q.path, got, want[i])
+						want, got := want[i], ask(t, s.URL, q)
+						if want.Type == "" {
+							got.Type = "" // a door has a default of its own
 						}
+						if got.Length == "" {
+							want.Length = "" // a door may leave a HEAD's out, and must not say another
+						}
+						if fmt.Sprint(got) != fmt.Sprint(want) && !known(name, place.Name, q.name) {
+							t.Errorf("%s: %s %s\ngot  %.600v\nwant %.600v", q.name, q.method, q.path, got, want)
+						}
+					}
+					if n := leftovers(t, tmp); n != byItself { // fiber leaves one everywhere
+						t.Errorf("uploads left %d files, and %d by net/http's server", n, byItself)
 					}
 				})
 			}
 		})
 	}
-	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) != 0 {
-		t.Errorf("uploads left %d files in %s, want none: %q", len(left), os.TempDir(), left)
+}
+
+// leftovers counts the files in a folder, and removes them.
+func leftovers(t *testing.T, dir string) int {
+	t.Helper()
+	left, err := filepath.Glob(filepath.Join(dir, "multipart-*"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, name := range left {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return len(left)
 }
 
 // What breaks off at the backend must not look whole at the client, whatever the
