@@ -1,6 +1,7 @@
 package middy
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"reflect"
@@ -42,7 +43,7 @@ func misfitsOf(m Middleware, event, result reflect.Type) []error {
 }
 
 // collect finds m's optional interfaces. A value that stands in the chain twice
-// is initialised and closed once.
+// is initialised, settled and closed once.
 func (f *Function) collect(name string, m Middleware, seen map[any]bool) {
 	unwrapped(m, func(m Middleware) {
 		if reflect.TypeOf(m).Comparable() {
@@ -55,7 +56,7 @@ func (f *Function) collect(name string, m Middleware, seen map[any]bool) {
 			f.initers = append(f.initers, named[Initer]{name, v})
 		}
 		if v, ok := m.(Settler); ok {
-			f.settlers = append(f.settlers, v)
+			f.settlers = append(f.settlers, named[Settler]{name, v})
 		}
 		if v, ok := m.(Closer); ok {
 			f.closers = append(f.closers, named[Closer]{name, v})
@@ -75,14 +76,14 @@ func (f *Function) collect(name string, m Middleware, seen map[any]bool) {
 	})
 }
 
-func isNil(m Middleware) bool {
-	if m == nil {
+// isNil reports whether v is nil, or a nil pointer, func or the like.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	switch r.Kind() {
+	case reflect.Invalid:
 		return true
-	}
-	v := reflect.ValueOf(m)
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Interface, reflect.Chan:
-		return v.IsNil()
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return r.IsNil()
 	}
 	return false
 }
@@ -93,8 +94,13 @@ func layerName(m Middleware) string {
 	if isNil(m) {
 		return "nil"
 	}
-	if n, ok := m.(interface{ Name() string }); ok {
-		return n.Name()
+	switch m := m.(type) {
+	case interface{ Name() string }:
+		return m.Name()
+	case Hooks:
+		return cmp.Or(m.Name, "middy.Hooks")
+	case *Hooks:
+		return cmp.Or(m.Name, "middy.Hooks")
 	}
 	v := reflect.ValueOf(m)
 	if v.Kind() == reflect.Func {

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 )
@@ -48,7 +51,7 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 
 // ErrorType keeps the name that aws-lambda-go reports for such an event, which
 // state machines may already match on.
-func (e *DecodeError) ErrorType() string { return typeName(e.Err) }
+func (e *DecodeError) ErrorType() string { return errorType(e.Err) }
 
 // recovered turns a recovered value into an error. It is called in a deferred
 // function, so the panicking frames are still on the stack.
@@ -76,24 +79,31 @@ func afterGopanic(pcs []uintptr) int {
 // its Go type as errorType. It returns err itself wherever aws-lambda-go would
 // report the right name anyway.
 func reported(err error) error {
+	if e := report(err); e.Type != typeName(err) || e.ShouldExit {
+		return e
+	}
+	return err
+}
+
+// report is what Lambda gets to see of an error.
+func report(err error) messages.InvokeResponse_Error {
 	if e, ok := errors.AsType[messages.InvokeResponse_Error](err); ok {
 		return e
 	}
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		return reportedPanic(p)
 	}
-	if t, ok := errors.AsType[*TimeoutError](err); ok && t.Abandoned {
-		// Code of the user is still running: it must not meet the next event.
-		return messages.InvokeResponse_Error{Message: err.Error(), Type: errorType(err), ShouldExit: true}
+	e := messages.InvokeResponse_Error{Message: fmt.Sprint(err), Type: errorType(err)} // a panic of Error is text
+	if t, ok := errors.AsType[*TimeoutError](err); ok {
+		e.ShouldExit = t.Abandoned // code of the user is still running: it must not meet the next event
 	}
-	name := errorType(err)
-	if name == typeName(err) {
-		return err
+	if g, ok := errors.AsType[*GoexitError](err); ok {
+		e.Type, e.ShouldExit = typeName(g), true
 	}
-	return messages.InvokeResponse_Error{Message: err.Error(), Type: name}
+	return e
 }
 
-func reportedPanic(p *PanicError) error {
+func reportedPanic(p *PanicError) messages.InvokeResponse_Error {
 	if e, ok := p.Value.(messages.InvokeResponse_Error); ok {
 		return e
 	}
@@ -108,43 +118,140 @@ func reportedPanic(p *PanicError) error {
 // errorType is the name that Lambda, and a state machine's ErrorEquals, gets to
 // see: the first error in the chain that says what went wrong, rather than that
 // somebody added words to it.
-func errorType(err error) string {
-	if name, ok := meaningfulType(err); ok {
-		return name
-	}
-	return typeName(err)
+func errorType(err error) (name string) {
+	name = typeName(err)
+	_ = guarded(func() error { // of the user's methods
+		if meaningful, ok := meaningfulType(err); ok {
+			name = meaningful
+		}
+		return nil
+	})
+	return name
 }
 
 func meaningfulType(err error) (string, bool) {
-	if named, ok := err.(interface{ ErrorType() string }); ok {
+	if err == nil {
+		return "", false
+	}
+	if named, ok := err.(interface{ ErrorType() string }); ok && named.ErrorType() != "" {
 		return named.ErrorType(), true
 	}
-	if !onlyWords(err) {
-		return typeName(err), true
+	if code := errorCode(err); code != "" {
+		return code, true
 	}
-	switch u := err.(type) {
-	case interface{ Unwrap() error }:
-		if inner := u.Unwrap(); inner != nil {
-			return meaningfulType(inner)
-		}
-	case interface{ Unwrap() []error }:
-		for _, inner := range u.Unwrap() {
-			if name, ok := meaningfulType(inner); ok {
-				return name, true
-			}
+	for _, inner := range wrapped(err) {
+		if name, ok := meaningfulType(inner); ok {
+			return name, true
 		}
 	}
-	return "", false
+	return typeName(err), !ofWords(pkgPath(err))
 }
 
-// onlyWords reports whether err's type is one of those behind fmt.Errorf,
-// errors.New and errors.Join, whose names mean nothing.
-func onlyWords(err error) bool {
+// errorCode is the name that an AWS service, or a type like smithy.APIError, gives
+// to what went wrong. The error of the SDK around it says only which operation
+// failed.
+func errorCode(err error) string {
+	e, ok := err.(coded)
+	if _, words := err.(operationError); words {
+		e, ok = errors.AsType[coded](err)
+	}
+	if !ok {
+		return ""
+	}
+	return telling(e.ErrorCode())
+}
+
+// operationError is what smithy.OperationError is known by.
+type operationError interface {
+	Service() string
+	Operation() string
+}
+
+type coded interface {
+	error
+	ErrorCode() string
+}
+
+// telling returns code when it is a name: neither a number nor a sentence, nor
+// the SDK's word for an answer without a code.
+func telling(code string) string {
+	for i, r := range code {
+		letter := 'a' <= r|0x20 && r|0x20 <= 'z'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789._:-#", r)) {
+			return ""
+		}
+	}
+	if code == "UnknownError" {
+		return ""
+	}
+	return code
+}
+
+// wrapped returns the errors that err only adds words to; none when err itself
+// says what went wrong.
+func wrapped(err error) []error {
+	if e, ok := err.(interface{ WrappedErrors() []error }); ok { // go-multierror, errwrap
+		return e.WrappedErrors()
+	}
+	if saysSomething(pkgPath(err), typeName(err)) {
+		return nil
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		return e.Unwrap()
+	case interface{ Unwrap() error }:
+		return []error{e.Unwrap()}
+	case interface{ Errors() []error }: // multierr before 1.10
+		return e.Errors()
+	case interface{ Cause() error }: // pkg/errors before 0.9
+		return []error{e.Cause()}
+	}
+	return nil
+}
+
+// librariesOfWords are packages whose types say that somebody added words, a
+// stack or another error.
+var librariesOfWords = []string{
+	"errors", "fmt", "github.com/cockroachdb/errors", "github.com/go-errors/errors", "github.com/hashicorp/errwrap",
+	"github.com/hashicorp/go-multierror", "github.com/pkg/errors", "github.com/rotisserie/eris", "github.com/samber/oops",
+	"go.uber.org/multierr", "golang.org/x/xerrors",
+}
+
+func ofWords(path string) bool {
+	return slices.ContainsFunc(librariesOfWords, func(l string) bool { return path == l || strings.HasPrefix(path, l+"/") })
+}
+
+// saysSomething reports whether a type that wraps an error was made to say what
+// went wrong: exported types are, and what a function declares in its own package
+// main. Others only add words.
+func saysSomething(path, name string) bool {
+	first, _ := utf8.DecodeRuneInString(name)
+	return !ofWords(path) && (path == "main" || unicode.IsUpper(first))
+}
+
+func pkgPath(err error) string {
 	t := reflect.TypeOf(err)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.PkgPath() == "fmt" || t.PkgPath() == "errors"
+	return t.PkgPath()
+}
+
+// underLambda reports whether aws-lambda-go is among the callers. Its loop takes
+// the name of an error from a messages.InvokeResponse_Error only, and that type
+// cannot carry the error itself; every other caller wants that.
+func underLambda() bool {
+	pcs := make([]uintptr, 256)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		frame, more := frames.Next()
+		if strings.HasPrefix(frame.Function, "github.com/aws/aws-lambda-go/lambda.") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // typeName is the name that aws-lambda-go reports for a value.

@@ -2,8 +2,11 @@ package middy
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // An Invocation is one event on its way through the layers. It belongs to that
@@ -20,7 +23,8 @@ type Invocation struct {
 
 	mu    sync.Mutex
 	slots []slot
-	open  *openLayers // nil unless somebody asked
+	open  *openLayers // nil without an early timeout
+	spans *spans      // nil without an Observer
 }
 
 type slot struct {
@@ -86,10 +90,17 @@ func FromContext(ctx context.Context) (*Invocation, bool) {
 
 type invocationKey struct{}
 
-// invocationContext carries its Invocation in the same allocation.
+// invocationContext is the context of an invocation from the arrival of its event
+// until its response has ended, and carries its Invocation in the same allocation.
 type invocationContext struct {
-	context.Context
-	inv Invocation
+	context.Context // what the loop gave; under an early timeout one that it cancels
+	inv             Invocation
+	f               *Function
+	start           time.Time
+	early           *early // nil without an early timeout
+
+	after       context.Context // see rest
+	cancelAfter context.CancelFunc
 }
 
 func (c *invocationContext) Value(key any) any {
@@ -97,6 +108,141 @@ func (c *invocationContext) Value(key any) any {
 		return &c.inv
 	}
 	return c.Context.Value(key)
+}
+
+// begin begins an invocation. The caller owes it one call of end.
+func (f *Function) begin(ctx context.Context, payload []byte) *invocationContext {
+	c := &invocationContext{Context: ctx, f: f, inv: Invocation{Payload: payload}}
+	if len(f.observers) > 0 {
+		c.inv.spans = &spans{observers: f.observers}
+	}
+	if f.timeout != nil {
+		f.timeout.begin(c)
+	}
+	return c
+}
+
+// run makes an answer of the event. An invocation with a deadline, which each has
+// in Lambda, has a goroutine of its own, so that whatever becomes of it there is
+// an answer before the deadline.
+func (c *invocationContext) run() outcome {
+	if _, ok := c.Deadline(); !ok {
+		return c.answer()
+	}
+	var answer outcome
+	done := apart(func() error { answer = c.answer(); return answer.err })
+	err, ended := c.wait(done)
+	out := outcome{err: err}
+	switch {
+	case !ended:
+		c.rest() // before two goroutines ask for it
+		go func() {
+			<-done
+			answer.discard() // nobody will read it
+		}()
+	case err == nil:
+		out = answer
+	}
+	if ended && (!c.expired() || out.json != nil) {
+		return out
+	}
+	ended = ended && out.discard() != errOverrun
+	return c.f.timeout.answer(c, c.late(out.err, ended))
+}
+
+// answer runs the user's code: what happens at the thaw, the decoder, the layers
+// and the encoder.
+func (c *invocationContext) answer() (out outcome) {
+	var result any
+	err := guarded(func() (err error) {
+		if len(c.f.thawers) > 0 {
+			c.f.thaw(c)
+		}
+		c.inv.Event, c.inv.decodeErr = c.f.decode(c.inv.Payload)
+		result, err = c.f.handler(c, &c.inv)
+		return err
+	})
+	if err != nil {
+		return outcome{err: err}
+	}
+	return c.respond(result)
+}
+
+// respond encodes the result. It is watched like a layer: outside of it there is
+// only Lambda.
+func (c *invocationContext) respond(result any) (out outcome) {
+	begun, index := time.Now(), len(c.f.layers)+1
+	if c.inv.open != nil {
+		c.inv.open.enter(index, begun)
+	}
+	if err := guarded(func() error { out = c.encode(result); return out.err }); err != nil {
+		out = outcome{err: err}
+		if c.inv.spans != nil {
+			w := &watched{Context: c, layer: c.f.layerName(index), index: index, since: begun}
+			c.inv.spans.leave(nil, w, err, false)
+		}
+	}
+	return out
+}
+
+// end is the end of an invocation: its response has ended, with err, and what
+// lived as long as that ends here.
+func (c *invocationContext) end(err error) {
+	c.cancel()
+	if failure := guarded(func() error { c.inv.spans.end(err); return nil }); failure != nil {
+		c.logError(fmt.Errorf("middy: an Observer failed: %w", failure))
+	}
+	c.settle()
+	if len(c.f.thawers) > 0 {
+		c.f.clock.busy()
+	}
+	if c.cancelAfter != nil {
+		c.cancelAfter()
+	}
+}
+
+// rest returns the context of what runs when the invocation's own may be over: it
+// has the invocation's values, and ends a little before Lambda's deadline, so
+// that the response can still be sent.
+func (c *invocationContext) rest() context.Context {
+	if c.after != nil {
+		return c.after
+	}
+	c.after = context.WithoutCancel(c)
+	if deadline, ok := c.Deadline(); ok {
+		margin := min(time.Until(deadline)/10, 100*time.Millisecond)
+		c.after, c.cancelAfter = context.WithDeadline(c.after, deadline.Add(-margin))
+	}
+	return c.after
+}
+
+// settleGrace is how long a Settle may take to notice that its context ended.
+const settleGrace = 25 * time.Millisecond
+
+// settle runs all Settlers.
+func (c *invocationContext) settle() {
+	if len(c.f.settlers) == 0 {
+		return
+	}
+	ctx, tasks := c.rest(), make([]func() error, len(c.f.settlers))
+	for i, s := range c.f.settlers {
+		tasks[i] = func() error { s.value.Settle(ctx); return nil }
+	}
+	for i, err := range together(ctx, settleGrace, tasks...) {
+		if err = failure("settle", c.f.settlers[i].name, err, ctx); err != nil {
+			c.logError(err)
+		}
+	}
+}
+
+// logError writes a line of the engine's own, with what finds the invocation.
+func (c *invocationContext) logError(err error, args ...any) {
+	id := ""
+	if lc, ok := lambdacontext.FromContext(c); ok {
+		id = lc.AwsRequestID
+	}
+	args = append([]any{"errorType", errorType(err), "requestId", id}, args...)
+	c.f.logger().ErrorContext(c, fmt.Sprint(err), args...)
 }
 
 // openLayers remembers which layers an invocation has entered and not left, for

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -181,6 +182,37 @@ func TestInitIsCancelledWithinItsBudget(t *testing.T) {
 	})
 }
 
+func TestAHangingInitIsNamedBesideTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), InitBudget)
+		defer cancel()
+		start, release := time.Now(), make(chan struct{})
+		hangs := func(context.Context) error { <-release; return nil }
+		f := mustNew(t, accept, When(func(context.Context, *Invocation) bool { return true }, &life{init: hangs}), &life{init: hangs},
+			&life{init: func(context.Context) error { return errors.New("the certificate is missing") }},
+			&life{init: func(context.Context) error { runtime.Goexit(); return nil }})
+		err := f.Init(ctx)
+		if took := time.Since(start); took != InitBudget+initGrace {
+			t.Errorf("took %v", took)
+		}
+		want := "middy: init of middy.When(*middy.life) did not end in its budget: context deadline exceeded\n" +
+			"middy: init of *middy.life did not end in its budget: context deadline exceeded\n" +
+			"middy: init of *middy.life: the certificate is missing\n" +
+			"middy: init of *middy.life: middy: a goroutine ended without returning (runtime.Goexit, or FailNow in a test)"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+		close(release)
+	})
+}
+
+func TestGoexitInCloseIsReportedAtOnce(t *testing.T) {
+	f := mustNew(t, accept, &life{close: func(context.Context) error { runtime.Goexit(); return nil }})
+	if err := f.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "middy: close of *middy.life: middy: a goroutine ended") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestPanicInInitIsAnError(t *testing.T) {
 	err := mustNew(t, accept, &life{init: func(context.Context) error { panic("boom") }}).Init(t.Context())
 	if _, ok := errors.AsType[*PanicError](err); !ok {
@@ -292,7 +324,7 @@ func TestABusySandboxIsNotToldOfItsOwnWork(t *testing.T) {
 
 // --- the early timeout
 
-func guarded(t *testing.T, timeout *Timeout, left time.Duration, h func(context.Context, order) (receipt, error)) (string, time.Duration, error) {
+func underTimeout(t *testing.T, timeout *Timeout, left time.Duration, h func(context.Context, order) (receipt, error)) (string, time.Duration, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), left)
 	defer cancel()
@@ -343,7 +375,7 @@ func TestTimeout(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.timeout.Logger = quiet()
-				got, took, err := guarded(t, &c.timeout, c.left, c.handler)
+				got, took, err := underTimeout(t, &c.timeout, c.left, c.handler)
 				if got != c.want || (err != nil) != c.err || took != c.after {
 					t.Fatalf("got %q, %v after %v", got, err, took)
 				}
@@ -410,7 +442,7 @@ func TestTimeoutCoversTheWholeChainAndNamesWhatIsOpen(t *testing.T) {
 func TestAFailureOfItsOwnIsNotATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		own := func(ctx context.Context, _ order) (receipt, error) { <-ctx.Done(); return receipt{}, notFound{} }
-		if _, _, err := guarded(t, &Timeout{Logger: quiet()}, 3*time.Second, own); !errors.Is(err, notFound{}) {
+		if _, _, err := underTimeout(t, &Timeout{Logger: quiet()}, 3*time.Second, own); !errors.Is(err, notFound{}) {
 			t.Fatalf("got %v", err)
 		}
 	})

@@ -51,10 +51,23 @@ type (
 		Init(ctx context.Context) error
 	}
 
-	// A Settler ends its part of an invocation when the response has ended, once
-	// per invocation, also if its Wrap was not reached. ctx has the invocation's
-	// keys.
-	Settler interface{ Settle(ctx context.Context) }
+	// A Settler joins what it began in an invocation: refreshes, exports, whatever
+	// has a goroutine or a request of its own.
+	//
+	// Settle runs exactly once in each invocation, also when no layer called this
+	// one, when the handler panicked or never returns: after the response has
+	// ended (the outermost layer has returned and its result is encoded; a stream
+	// has been read, has failed or is closed; the early timeout has its answer)
+	// and before the next event can come. All Settlers of a function run
+	// concurrently. With aws-lambda-go's loop a response that is no stream is sent
+	// after them.
+	//
+	// ctx has the invocation's values, so that a [Key] works. The context of the
+	// invocation may be over; ctx ends a little before Lambda's deadline, and is
+	// not waited for much longer. A panic is logged.
+	Settler interface {
+		Settle(ctx context.Context)
+	}
 
 	// A Closer flushes or wipes when the sandbox is told to end (SIGTERM).
 	// Closers run one after another, the innermost first, and share a budget of
@@ -71,7 +84,8 @@ type (
 	}
 
 	// An Observer is told how long each layer took. Without one, no layer is
-	// measured. Observe runs on the invocation's goroutine and must not block.
+	// measured. The spans of an invocation come one at a time, and none comes
+	// after its end. Observe must not block.
 	Observer interface {
 		Observe(ctx context.Context, s Span)
 	}
@@ -119,17 +133,24 @@ func (g Gap) Skewed() bool {
 
 // A Span is one phase of one layer in one invocation.
 type Span struct {
-	// Layer is the layer's name; the function itself is "handler".
+	// Layer is the layer's name; the function itself is "handler". The encoding
+	// of a result is "response"; it is reported only when it failed.
 	Layer string
-	// Index counts from 0, the outermost; the handler has the last.
+	// Index counts from 0, the outermost; the handler comes after the last
+	// middleware, and the response after the handler.
 	Index int
 	// Phase is "before" (until the layer called next), "after" (since next
 	// returned) or, for a layer that did not call next and for the handler,
 	// "whole".
+	//
+	// The last phase of a layer that returned a stream lasts until that has
+	// ended; so does that of a layer that does not return (a panic of a layer, an
+	// early timeout): until the end of the invocation.
 	Phase string
 	// Duration is monotonic time.
 	Duration time.Duration
-	// Err is what the layer returned; it is set in the layer's last phase only.
+	// Err is what the layer returned, or what ended its stream or the invocation;
+	// it is set in the layer's last phase only.
 	Err error
 }
 

@@ -2,37 +2,43 @@ package middy
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 )
 
-// layerName returns the name of layer i; the handler comes after the last.
+// layerName returns the name of layer i. The handler comes after the last, and
+// then the response.
 func (f *Function) layerName(i int) string {
-	if i == len(f.layers) {
+	switch i - len(f.layers) {
+	case 0:
 		return "handler"
+	case 1:
+		return "response"
 	}
 	return f.layers[i].name
 }
 
 // watch measures layer i. It is put around a layer only when somebody watches.
-func (f *Function) watch(i int, name string, h Handler) Handler {
-	return func(ctx context.Context, inv *Invocation) (result any, err error) {
-		now := time.Now()
-		if parent, ok := ctx.Value(watchKey{}).(*watched); ok {
-			parent.called(ctx, f, now)
+func (f *Function) watch(i int, h Handler) Handler {
+	return func(ctx context.Context, inv *Invocation) (any, error) {
+		if inv.open == nil && inv.spans == nil {
+			return h(ctx, inv)
 		}
+		now := time.Now()
 		if inv.open != nil {
 			inv.open.enter(i, now)
 			defer inv.open.leave(i)
 		}
-		if len(f.observers) == 0 {
+		if inv.spans == nil {
 			return h(ctx, inv)
 		}
-		w := &watched{Context: ctx, index: i, name: name, since: now}
-		defer func() { w.left(f, err) }()
-		result, err = h(w, inv)
-		if parent, ok := ctx.Value(watchKey{}).(*watched); ok {
-			parent.returned()
-		}
+		parent, _ := ctx.Value(watchKey{}).(*watched)
+		w := &watched{Context: ctx, layer: f.layerName(i), index: i, since: now}
+		inv.spans.enter(parent, w)
+		result, err := h(w, inv)
+		_, streams := streamed(f.unbox(result))
+		inv.spans.leave(parent, w, err, streams)
 		return result, err
 	}
 }
@@ -42,8 +48,8 @@ type watchKey struct{}
 // watched is a layer's context: the layer inside finds its parent in it.
 type watched struct {
 	context.Context
+	layer string
 	index int
-	name  string
 	since time.Time // of the phase that runs
 	inner bool      // the layer called next
 }
@@ -55,29 +61,76 @@ func (w *watched) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// called ends the phase "before": the layer called next. A second call (retry)
-// ends a phase "after".
-func (w *watched) called(ctx context.Context, f *Function, now time.Time) {
+// spans gives the phases of one invocation's layers to the observers, one at a
+// time, and none after its end. A nil *spans does nothing.
+type spans struct {
+	observers []Observer
+
+	mu   sync.Mutex
+	open []*watched // whose last phase has not ended, in the order of entering
+	over bool
+}
+
+// enter begins w, and ends the phase "before" of the layer that called it. A
+// second call (retry) ends a phase "after".
+func (s *spans) enter(parent, w *watched) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = append(s.open, w)
+	if parent == nil {
+		return
+	}
 	phase := "before"
-	if w.inner {
+	if parent.inner {
 		phase = "after"
 	}
-	w.inner = true
-	f.observe(ctx, Span{Layer: w.name, Index: w.index, Phase: phase, Duration: now.Sub(w.since)})
+	parent.inner = true
+	s.observe(parent, phase, w.since, nil)
 }
 
-func (w *watched) returned() { w.since = time.Now() }
-
-func (w *watched) left(f *Function, err error) {
-	phase := "whole"
-	if w.inner {
-		phase = "after"
+// leave ends w, unless what it returned streams: then it ends with the response.
+// A layer that does not return (a panic, a timeout) ends with the response, too.
+func (s *spans) leave(parent, w *watched, err error, streams bool) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if parent != nil {
+		parent.since = now
 	}
-	f.observe(w.Context, Span{Layer: w.name, Index: w.index, Phase: phase, Duration: time.Since(w.since), Err: err})
+	if !streams {
+		s.open = slices.DeleteFunc(s.open, func(o *watched) bool { return o == w })
+		s.observe(w, w.last(), now, err)
+	}
 }
 
-func (f *Function) observe(ctx context.Context, s Span) {
-	for _, o := range f.observers {
-		o.Observe(ctx, s)
+// end ends the layers that are open, the innermost first.
+func (s *spans) end(err error) {
+	if s == nil {
+		return
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.over = true }()
+	for _, w := range slices.Backward(s.open) {
+		s.observe(w, w.last(), now, err)
+	}
+}
+
+// last names the phase in which a layer ends.
+func (w *watched) last() string {
+	if w.inner {
+		return "after"
+	}
+	return "whole"
+}
+
+func (s *spans) observe(w *watched, phase string, until time.Time, err error) {
+	if s.over {
+		return
+	}
+	span := Span{Layer: w.layer, Index: w.index, Phase: phase, Duration: until.Sub(w.since), Err: err}
+	for _, o := range s.observers {
+		o.Observe(w.Context, span)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -147,50 +146,24 @@ func reportInitError(api, errorType string, err error) error {
 	return nil
 }
 
-// Init runs all Inits concurrently and returns when all have ended, or shortly
-// after ctx ended. Every failure is in the error, with the name of its layer.
-// [Start] calls it; tests and other runners do it themselves.
-func (f *Function) Init(ctx context.Context) error {
-	errs := make([]error, len(f.initers))
-	var wg sync.WaitGroup
-	for i, in := range f.initers {
-		wg.Go(func() {
-			defer func() {
-				if v := recover(); v != nil {
-					errs[i] = fmt.Errorf("middy: init of %s: %w", in.name, recovered(v))
-				}
-			}()
-			if err := in.value.Init(ctx); err != nil {
-				errs[i] = fmt.Errorf("middy: init of %s: %w", in.name, err)
-			}
-		})
-	}
-	ended := make(chan struct{})
-	go func() { wg.Wait(); close(ended) }()
-	if err := join(ctx, ended); err != nil {
-		return fmt.Errorf("middy: init: a middleware did not return after its budget had ended: %w", err)
-	}
-	f.clock.busy()
-	return errors.Join(errs...)
-}
-
 // initGrace is how long an Init may take to notice that ctx ended.
 const initGrace = 500 * time.Millisecond
 
-func join(ctx context.Context, ended <-chan struct{}) error {
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
+// Init runs all Inits concurrently and returns when all have ended, or shortly
+// after ctx ended. Every failure is in the error, with the name of its layer; so
+// is every Init that did not return.
+// [Start] calls it; tests and other runners do it themselves.
+func (f *Function) Init(ctx context.Context) error {
+	tasks := make([]func() error, len(f.initers))
+	for i, in := range f.initers {
+		tasks[i] = func() error { return in.value.Init(ctx) }
 	}
-	timer := time.NewTimer(initGrace)
-	defer timer.Stop()
-	select {
-	case <-ended:
-		return nil
-	case <-timer.C:
-		return ctx.Err()
+	errs := together(ctx, initGrace, tasks...)
+	for i, err := range errs {
+		errs[i] = failure("init", f.initers[i].name, err, ctx)
 	}
+	f.clock.busy()
+	return errors.Join(errs...)
 }
 
 // Close runs all Closers, the innermost first, and returns what failed. A closer
@@ -199,23 +172,19 @@ func (f *Function) Close(ctx context.Context) error {
 	var errs []error
 	for i := len(f.closers) - 1; i >= 0; i-- {
 		c := f.closers[i]
-		done := make(chan error, 1)
-		go func() {
-			defer func() {
-				if v := recover(); v != nil {
-					done <- recovered(v)
-				}
-			}()
-			done <- c.value.Close(ctx)
-		}()
-		select {
-		case err := <-done:
-			if err != nil {
-				errs = append(errs, fmt.Errorf("middy: close of %s: %w", c.name, err))
-			}
-		case <-ctx.Done():
-			errs = append(errs, fmt.Errorf("middy: close of %s did not end in its budget: %w", c.name, ctx.Err()))
-		}
+		err := together(ctx, 0, func() error { return c.value.Close(ctx) })[0]
+		errs = append(errs, failure("close", c.name, err, ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// failure says what failed, and of which layer.
+func failure(what, layer string, err error, ctx context.Context) error {
+	switch err {
+	case nil:
+		return nil
+	case errOverrun:
+		return fmt.Errorf("middy: %s of %s did not end in its budget: %w", what, layer, ctx.Err())
+	}
+	return fmt.Errorf("middy: %s of %s: %w", what, layer, err)
 }

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // Timeout answers before Lambda's deadline kills the sandbox, and says what was
@@ -82,51 +80,121 @@ func (e *TimeoutError) Error() string {
 // Is makes a TimeoutError a context.DeadlineExceeded.
 func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-type outcome struct {
-	result any
-	err    error
+// early is the early timeout of one invocation.
+type early struct {
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+	reserve time.Duration
+
+	expired chan struct{} // closed when time is up; what follows is set by then
+	timeout TimeoutError
+	stacks  string
+	grace   time.Time // for what heeds the context
 }
 
-// guard is f.handler under the deadline.
-func (t *Timeout) guard(f *Function) Handler {
-	return func(ctx context.Context, inv *Invocation) (any, error) {
-		start := time.Now()
-		reserve, ok := t.reserve(ctx, start)
-		if !ok {
-			return f.handler(ctx, inv)
-		}
-		inv.open = &openLayers{entered: make([]time.Time, len(f.layers)+1)}
-		chain, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		done := make(chan outcome, 1)
-		go runGuarded(f.handler, chain, inv, done)
-
-		deadline, _ := ctx.Deadline()
-		timer := time.NewTimer(time.Until(deadline) - reserve)
-		defer timer.Stop()
-		select {
-		case out := <-done:
-			return out.result, out.err
-		case <-timer.C:
-		}
-
-		timeout := &TimeoutError{After: time.Since(start), Reserve: reserve, Open: f.stillOpen(inv.open)}
-		stacks := guardedStacks()
-		cancel(timeout)
-		out, ended := waitFor(done, reserve/4)
-		timeout.Abandoned = !ended
-		if ended && out.err == nil {
-			return out.result, nil // it made it within the reserve
-		}
-		t.log(ctx, timeout, stacks)
-		if ended && !errors.Is(out.err, context.Canceled) && !errors.Is(out.err, context.DeadlineExceeded) {
-			return out.result, out.err // a failure of its own
-		}
-		if t.Result == nil {
-			return nil, timeout
-		}
-		return t.Result(ctx, inv, timeout)
+// begin puts c under the early timeout.
+func (t *Timeout) begin(c *invocationContext) {
+	c.start = time.Now()
+	reserve, ok := t.reserve(c, c.start)
+	if !ok {
+		return
 	}
+	c.inv.open = &openLayers{entered: make([]time.Time, len(c.f.layers)+2)}
+	e := &early{reserve: reserve, expired: make(chan struct{})}
+	c.Context, e.cancel = context.WithCancelCause(c.Context)
+	c.early = e
+	deadline, _ := c.Deadline()
+	e.timer = time.AfterFunc(time.Until(deadline)-reserve, func() {
+		e.timeout = TimeoutError{After: time.Since(c.start), Reserve: reserve, Open: c.f.stillOpen(c.inv.open)}
+		e.stacks = guardedStacks()
+		e.grace = time.Now().Add(reserve / 4)
+		close(e.expired)
+		timeout := e.timeout
+		e.cancel(&timeout)
+	})
+}
+
+// wait waits for what apart runs: under an early timeout until that has expired
+// and the grace is over, otherwise to its end.
+func (c *invocationContext) wait(done <-chan error) (err error, ended bool) {
+	if c.early == nil {
+		return <-done, true
+	}
+	select {
+	case err := <-done:
+		return err, true
+	case <-c.early.expired:
+		return waitFor(done, time.Until(c.early.grace))
+	}
+}
+
+// expired reports whether the early timeout has expired.
+func (c *invocationContext) expired() bool {
+	if c.early == nil {
+		return false
+	}
+	select {
+	case <-c.early.expired:
+		return true
+	default:
+		return false
+	}
+}
+
+// cancel ends the context that the early timeout made.
+func (c *invocationContext) cancel() {
+	if c.early != nil {
+		c.early.timer.Stop()
+		c.early.cancel(nil)
+	}
+}
+
+// late says how an invocation ends whose early timeout has expired: with a
+// failure of its own, or with the TimeoutError.
+func (c *invocationContext) late(err error, ended bool) error {
+	timeout := c.early.timeout
+	timeout.Abandoned = !ended
+	c.logError(c.f.timeout.explained(&timeout), "abandoned", timeout.Abandoned, "stacks", c.early.stacks)
+	if !ended || err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &timeout
+	}
+	return err
+}
+
+// explained says what follows for the sandbox, which the loop does not.
+func (t *Timeout) explained(e *TimeoutError) error {
+	switch {
+	case !e.Abandoned:
+		return e
+	case t.Result == nil:
+		return fmt.Errorf("%w; that code does not heed its context and is still running, so the sandbox is replaced (aws-lambda-go says next that the process should exit)", e)
+	}
+	return fmt.Errorf("%w; that code does not heed its context and goes on running beside the next event", e)
+}
+
+// answer is the response to a timeout.
+func (t *Timeout) answer(c *invocationContext, err error) outcome {
+	timeout, ok := err.(*TimeoutError)
+	if !ok || t.Result == nil {
+		return outcome{err: err}
+	}
+	c.early = nil // it has done its work, and has no power over this response
+	var out outcome
+	failure := together(c.rest(), 0, func() error {
+		result, err := t.Result(c.rest(), &c.inv, timeout)
+		if err != nil {
+			return err
+		}
+		out = c.respond(result)
+		return out.err
+	})[0]
+	switch failure {
+	case nil:
+		return out
+	case errOverrun:
+		return outcome{err: err}
+	}
+	return outcome{err: failure}
 }
 
 // reserve returns the time to keep, and whether there is a deadline to guard.
@@ -139,33 +207,12 @@ func (t *Timeout) reserve(ctx context.Context, now time.Time) (time.Duration, bo
 	return min(cmp.Or(t.Reserve, 500*time.Millisecond), left/2), true
 }
 
-// runGuarded is named so that a timeout can find its goroutine's stack.
-func runGuarded(h Handler, ctx context.Context, inv *Invocation, done chan<- outcome) {
-	result, err := h(ctx, inv)
-	done <- outcome{result, err}
-}
-
-func waitFor(done <-chan outcome, d time.Duration) (outcome, bool) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case out := <-done:
-		return out, true
-	case <-timer.C:
-		return outcome{}, false
+// logger is where the engine's own lines go.
+func (f *Function) logger() *slog.Logger {
+	if f.timeout != nil && f.timeout.Logger != nil {
+		return f.timeout.Logger
 	}
-}
-
-func (t *Timeout) log(ctx context.Context, e *TimeoutError, stacks string) {
-	logger := t.Logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	id := ""
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		id = lc.AwsRequestID
-	}
-	logger.ErrorContext(ctx, e.Error(), "errorType", "TimeoutError", "requestId", id, "abandoned", e.Abandoned, "stacks", stacks)
+	return slog.Default()
 }
 
 func (f *Function) stillOpen(o *openLayers) []OpenLayer {

@@ -14,6 +14,9 @@ import (
 // Middy every onError runs for any failure, wherever its middleware stands; here
 // a layer sees what happens inside it.
 type Hooks struct {
+	// Name names the layer in spans and messages. Default: middy.Hooks.
+	Name string
+
 	// Before runs on the way in. An error stops here and goes to the layers
 	// outside.
 	Before func(ctx context.Context, inv *Invocation) error
@@ -38,13 +41,16 @@ func (h Hooks) Wrap(next Handler) Handler {
 		returned := false
 		defer func() {
 			// A panic of a layer inside passes through here. It is on its way
-			// to become a PanicError; OnError sees it as one already.
+			// to become a PanicError; OnError sees it as one already. So it is
+			// with runtime.Goexit, which nothing can stop.
 			if returned || h.OnError == nil {
 				return
 			}
+			var failure error = &GoexitError{}
 			if v := recover(); v != nil {
-				result, err = h.OnError(ctx, inv, recovered(v))
+				failure = recovered(v)
 			}
+			result, err = h.OnError(ctx, inv, failure)
 		}()
 		result, err = next(ctx, inv)
 		returned = true

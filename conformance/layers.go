@@ -53,8 +53,8 @@ type act struct {
 // failure is what a case throws: an error, with or without a status, or another
 // value.
 type failure struct {
-	message, raw any
-	status       any
+	message, raw, status any
+	value                bool // no error, raw
 }
 
 func failureOf(b json.RawMessage) *failure {
@@ -63,7 +63,7 @@ func failureOf(b json.RawMessage) *failure {
 		if o := object(v); o != nil {
 			return &failure{message: o["message"], status: o["statusCode"]}
 		}
-		return &failure{raw: v, message: fmt.Sprint(v)}
+		return &failure{raw: v, value: true, message: fmt.Sprint(v)}
 	}
 	f := &failure{message: t["message"], status: t["statusCode"]}
 	if list, ok := t["http"].([]any); ok {
@@ -78,7 +78,7 @@ func failureOf(b json.RawMessage) *failure {
 
 // seen is the failure as a result of a runner.
 func (f *failure) seen() map[string]any {
-	if f.raw != nil {
+	if f.value {
 		return map[string]any{"raw": f.raw}
 	}
 	return map[string]any{"status": f.status, "message": f.message}

@@ -37,7 +37,7 @@ func Rewrite(c *Case, ids ...string) (*Case, Words) {
 				if !changed {
 					other.Steps = slices.Clone(other.Steps)
 				}
-				other.Steps[i].Event, changed = one.Event, true
+				other.Steps[i].Event, other.Use, other.JWKS, other.Handler, changed = one.Event, one.Use, one.JWKS, one.Handler, true
 			}
 		}
 		if len(other.Steps) == 0 {
@@ -65,6 +65,13 @@ var rewrites = []rewrite{
 	{id: "encodes-any-body", packages: []string{"http-content-encoding"}, apply: anyBody},
 	{id: "without-negotiation", packages: []string{"http-content-encoding"}, apply: withoutNegotiation},
 	{id: "errors-decorated", packages: []string{"http-error-handler"}, apply: errorsDecorated},
+	{id: "cors-outside", packages: []string{"http-cors", "http-security-headers"}, apply: corsOutside},
+	{id: "no-http-status", apply: noStatus},
+	{id: "redirects-are-answers", apply: redirects},
+	{id: "bodies-are-json", packages: []string{"http-partial-response"}, apply: bodiesAreJSON},
+	{id: "without-negotiation", packages: []string{"http-response-serializer"}, apply: withoutMediaTypes},
+	{id: "spaces-of-credentials", packages: []string{"http-jwt", "http-paseto"}, apply: spacesOfCredentials},
+	{id: "jwks-robust", packages: []string{"http-jwt"}, apply: robustJWKS},
 	{id: "typed-messages", packages: []string{"ws-json-body-parser"}, apply: typedMessages},
 }
 
@@ -95,6 +102,13 @@ func everyDoorRequest(c *Case) bool {
 	for name, v := range object(e, query) {
 		parameters[name] = joined("", v)
 	}
+	if raw, _ := e["raw_path"].(string); lattice1 { // which has all values
+		_, rest, _ := strings.Cut(raw, "?")
+		values, _ := url.ParseQuery(rest)
+		for name, all := range values {
+			parameters[name] = strings.Join(all, ",")
+		}
+	}
 	e["httpMethod"], e["path"], e["queryStringParameters"] = method(e), path(e), parameters
 	for _, key := range []string{"version", "method", "raw_path", "query_string_parameters", "is_base64_encoded", "multiValueHeaders", "multiValueQueryStringParameters"} {
 		delete(e, key)
@@ -120,10 +134,7 @@ func joined(name string, v any) any {
 	if strings.EqualFold(name, "Cookie") {
 		return strings.Join(all, "; ")
 	}
-	if name == "" {
-		return strings.Join(all, ",")
-	}
-	return strings.Join(all, ", ")
+	return strings.Join(all, ",")
 }
 
 // queryDecoded: a load balancer leaves the query as the client wrote it.
@@ -268,6 +279,8 @@ func bodylessPass(c *Case) bool {
 	if body, _ := e["body"].(string); body != "" || !slices.Contains(bodyless, method(e)) {
 		return false
 	}
+	delete(e, "body") // null at a REST API
+	c.setEvent(e)
 	n := len(c.Use)
 	c.Use = slices.DeleteFunc(slices.Clone(c.Use), func(u Use) bool { return slices.Contains(parsers, u.Name) })
 	return len(c.Use) < n
@@ -389,6 +402,144 @@ func typedMessages(c *Case) bool {
 			c.Use = slices.Clone(c.Use)
 			c.Use[i].Options, changed = nil, true
 		}
+	}
+	return changed
+}
+
+// corsOutside: what decorates every response is outside of what refuses requests.
+func corsOutside(c *Case) bool {
+	var outside, rest []Use
+	for _, u := range c.Use {
+		if u.Name == "http-cors" || u.Name == "http-security-headers" {
+			outside = append(outside, u)
+		} else {
+			rest = append(rest, u)
+		}
+	}
+	ordered := slices.Concat(outside, rest)
+	if slices.EqualFunc(ordered, c.Use, func(a, b Use) bool { return a.Name == b.Name }) {
+		return false
+	}
+	c.Use = ordered
+	return true
+}
+
+// thrownStatus is the status of what the handler throws.
+func (c *Case) thrownStatus() (float64, bool) {
+	if c.Handler == nil || c.Handler.Throw == nil {
+		return 0, false
+	}
+	status, ok := failureOf(c.Handler.Throw).status.(float64)
+	return status, ok
+}
+
+// withoutStatus makes the handler throw an error that has no status.
+func (c *Case) withoutStatus() {
+	h := *c.Handler
+	h.Throw = plainJSON(map[string]any{"message": failureOf(h.Throw).message})
+	c.Handler = &h
+}
+
+// noStatus: an error whose status is none of HTTP has none.
+func noStatus(c *Case) bool {
+	status, ok := c.thrownStatus()
+	if !ok || status >= 100 && status <= 599 && status == float64(int(status)) {
+		return false
+	}
+	c.withoutStatus()
+	return true
+}
+
+// redirects: an error is a 4xx or a 5xx.
+func redirects(c *Case) bool {
+	status, ok := c.thrownStatus()
+	if !ok || status < 100 || status >= 400 {
+		return false
+	}
+	c.withoutStatus()
+	return true
+}
+
+// bodiesAreJSON: what is filtered is the text that is sent.
+func bodiesAreJSON(c *Case) bool {
+	if anyBody(c) {
+		return true
+	}
+	r := c.returned()
+	body, ok := r["body"].(string)
+	if !ok || body == strings.TrimSpace(body) {
+		return false
+	}
+	r["body"] = strings.TrimSpace(body)
+	c.setReturned(r)
+	return true
+}
+
+// withoutMediaTypes: the client's Accept is read without a second package.
+func withoutMediaTypes(c *Case) bool {
+	if c.uses("http-content-negotiation") || object(jsonOf(c.Context))["preferredMediaTypes"] != nil || len(field(c.event(), "Accept")) == 0 {
+		return false
+	}
+	options := `{"parseCharsets":false,"parseLanguages":false,"parseEncodings":false,"failOnMismatch":false}`
+	c.Use = slices.Concat([]Use{{Name: "http-content-negotiation", Options: json.RawMessage(options)}}, c.Use)
+	return true
+}
+
+// spacesOfCredentials: RFC 9110 section 11.4 has one space or more, and none around
+// a field's value.
+func spacesOfCredentials(c *Case) bool {
+	e := c.event()
+	changed := false
+	for name, v := range object(e, "headers") {
+		s, _ := v.(string)
+		words := strings.Fields(s)
+		if strings.EqualFold(name, "Authorization") && len(words) == 2 && s != words[0]+" "+words[1] {
+			object(e, "headers")[name], changed = words[0]+" "+words[1], true
+		}
+	}
+	if changed {
+		c.setEvent(e)
+	}
+	return changed
+}
+
+// robustJWKS: a member of a set that is no key is none, a key without alg has that
+// of its type, one that is alone needs no kid, and of two with one kid each is tried.
+func robustJWKS(c *Case) bool {
+	sets, changed := object(jsonOf(c.JWKS)), false
+	for _, set := range sets {
+		keys, _ := object(set)["keys"].([]any)
+		var out []any
+		for _, k := range keys {
+			key := object(k)
+			if key == nil {
+				changed = true
+				continue
+			}
+			if key["alg"] == nil && key["kty"] == "EC" && key["crv"] == "P-256" {
+				key["alg"], changed = "ES256", true
+			}
+			if i := slices.IndexFunc(out, func(o any) bool { return key["kid"] != nil && object(o)["kid"] == key["kid"] }); i >= 0 {
+				out, changed = slices.Delete(out, i, i+1), true
+			}
+			out = append(out, key)
+		}
+		if len(out) == 1 {
+			nameless := map[string]any{}
+			for name, v := range object(out[0]) {
+				nameless[name] = v
+			}
+			if _, named := nameless["kid"]; named {
+				delete(nameless, "kid")
+				out, changed = append(out, nameless), true
+			}
+		}
+		if len(keys) > 0 {
+			object(set)["keys"] = out
+		}
+	}
+	if changed {
+		c.JWKS = plainJSON(sets)
 	}
 	return changed
 }

@@ -227,7 +227,7 @@ func TestBlackHole(t *testing.T) {
 	}
 
 	go func() { done <- get(t.Context(), client(e)) }()
-	waitFor(t, func() bool { return e.InFlight() == 1 })
+	waitFor(t, func() bool { return e.Chaos().Rules()[0].Held == 1 }) // in flight is not yet swallowed
 	remove()
 	if err := <-done; err == nil {
 		t.Error("a swallowed request was answered")

@@ -83,11 +83,11 @@ func (s *Store) depart(ctx context.Context, source Source) {
 
 // batcher reports whether waiting for company can be worth it.
 func (s *Store) batcher(source Source) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.refusedLocked(source) {
+	if s.isRefused(source) {
 		return false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	_, ok := s.pending[source].flights[0].e.provider.(Batcher)
 	return ok
 }
@@ -120,8 +120,8 @@ func (s *Store) fly(ctx context.Context, flights []*flight) {
 
 // A refusal says how long a source's batch action is taken for not ours.
 type refusal struct {
-	until int64
-	wait  int64
+	until int64 // wall-clock nanoseconds
+	wait  int64 // how long that was when it began
 }
 
 // firstRefusal is how long the first refusal of a batch counts. Each further one
@@ -130,22 +130,19 @@ type refusal struct {
 const firstRefusal = 5 * time.Minute
 
 func (s *Store) isRefused(source Source) bool {
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.refusedLocked(source)
-}
-
-func (s *Store) refusedLocked(source Source) bool {
 	r := s.refused[source]
-	left := r.until - s.now()
-	return left > 0 && left <= r.wait // more is left only if the clock was set back
+	return now < r.until && r.until-now <= r.wait // more is left only if the clock was set back
 }
 
 func (s *Store) refuse(source Source) {
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := max(2*s.refused[source].wait, int64(firstRefusal))
-	s.refused[source] = refusal{s.now() + wait, wait}
+	s.refused[source] = refusal{now + wait, wait}
 }
 
 // permit forgets a refusal.

@@ -135,6 +135,7 @@ func TestASecretIsOutOfReflectionsReach(t *testing.T) {
 		hidden, err := Hidden(s, f.ref("text")).Lookup(t.Context())
 		decoded, err2 := JSON[fields](s, f.ref("json")).Lookup(t.Context())
 		f.values = nil // the source has them, of course
+		synctest.Wait()
 		if err != nil || err2 != nil || hidden.Reveal() != canary || decoded.Password.Reveal() != canary {
 			t.Fatalf("%v %v", err, err2)
 		}

@@ -31,21 +31,21 @@
 // become the latency of a function and its end is noticed all the same.
 // After the 24 hours readers get a [*StaleError].
 //
-// If the source does answer, that the value is missing, deleted or denied, it is
-// asked once more after 5 seconds, and then the value is gone: revocation must
-// bite.
-//
 // An answer counts only if it names what was asked for: an empty success, or one
 // about another secret, is no value. Values of one source come by batches; what a
 // batch refuses as a whole is asked for one by one, so that one bad name or one
 // key that KMS has disabled takes no other value with it.
 //
-// That a value is missing is an answer, too. For a [Ref.Optional] one it is kept
+// That there never was a value is an answer, too. For a [Ref.Optional] one it is kept
 // as a value is: for its TTL, refreshed beside the handler, and through an outage.
 // If somebody needs the value it is asked for again after 5 to 60 seconds.
 //
 // A wait never takes all the time until ctx's deadline: a tenth of it, 200 ms at
 // most, is left for reporting the failure.
+//
+// If the source does answer, that the value is missing, deleted or denied, it is
+// asked once more after 5 seconds, and then the value is gone: revocation must
+// bite.
 //
 // # Errors
 //

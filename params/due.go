@@ -79,6 +79,10 @@ func (s *Store) lookAgain(e *entry, at int64) {
 	s.invalidateLocked()
 }
 
+// mostNames is how many values of Lookup are refreshed beside one invocation. A
+// freeze may end the TTL of thousands at once, and few of them will be read.
+const mostNames = 100
+
 // decideLocked takes the decisions that are due, or all of them, and returns the
 // entries to refresh beside the handler.
 func (s *Store) decideLocked(now int64, all bool) (due []*entry) {
@@ -90,13 +94,20 @@ func (s *Store) decideLocked(now int64, all bool) (due []*entry) {
 			}
 		}
 	}
-	again := false
+	again, names := false, 0
 	for s.nextLocked() <= now {
 		e := heap.Pop(&s.agenda).(*entry)
-		if s.decideOneLocked(e, now) {
-			due = append(due, e)
-			again = again || e.failing
+		if !s.decideOneLocked(e, now) {
+			continue
 		}
+		if !e.declared {
+			if names++; names > mostNames {
+				s.failingLocked(e, false)
+				continue // it is fetched when somebody reads it
+			}
+		}
+		due = append(due, e)
+		again = again || e.failing
 	}
 	if s.failing == 0 {
 		s.tries = 0

@@ -149,13 +149,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Parameter..., for any other source Value...; and SourceUnavailable,
 // SourceThrottled.
 func (e *Error) ErrorCode() string {
-	what := "Value"
-	switch e.Service {
-	case "secretsmanager":
-		what = "Secret"
-	case "ssm":
-		what = "Parameter"
-	}
+	what := subject(e.Service)
 	switch e.Kind {
 	case Throttled:
 		return "SourceThrottled"
@@ -171,6 +165,17 @@ func (e *Error) ErrorCode() string {
 		return what + "Invalid"
 	}
 	return "SourceUnavailable"
+}
+
+// subject is what a service has, in names of errors.
+func subject(service string) string {
+	switch service {
+	case "secretsmanager":
+		return "Secret"
+	case "ssm":
+		return "Parameter"
+	}
+	return "Value"
 }
 
 // KindOf returns what err means to the cache: the Kind of the [*Error] in its
@@ -205,6 +210,9 @@ func (e *StaleError) Error() string {
 		e.Service, e.Name, e.Age.Round(time.Second), e.Confirmed.UTC().Format(time.RFC3339), limit, e.Err)
 }
 
+// ErrorCode is SecretTooOld, ParameterTooOld or ValueTooOld; see [Error.ErrorCode].
+func (e *StaleError) ErrorCode() string { return subject(e.Service) + "TooOld" }
+
 // Is reports whether target is [ErrStale].
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
 
@@ -231,6 +239,10 @@ func (e *DecodeError) Error() string {
 	}
 	return fmt.Sprintf("%s is not a %s: %s", what, e.Want, e.Reason)
 }
+
+// ErrorCode is SecretMalformed, ParameterMalformed or ValueMalformed; see
+// [Error.ErrorCode].
+func (e *DecodeError) ErrorCode() string { return subject(e.Service) + "Malformed" }
 
 // Is reports whether target is [ErrDecode].
 func (e *DecodeError) Is(target error) bool { return target == ErrDecode }

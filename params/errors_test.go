@@ -36,6 +36,14 @@ func TestAFailureHasATellingName(t *testing.T) {
 			t.Errorf("%v of %s is reported as %v; want %s", tt.kind, tt.service, named, tt.want)
 		}
 	}
+	for _, tt := range []struct {
+		err  interface{ ErrorCode() string }
+		want string
+	}{{&StaleError{Service: "secretsmanager"}, "SecretTooOld"}, {&DecodeError{Service: "ssm"}, "ParameterMalformed"}, {&DecodeError{}, "ValueMalformed"}} {
+		if got := tt.err.ErrorCode(); got != tt.want {
+			t.Errorf("%T is reported as %s; want %s", tt.err, got, tt.want)
+		}
+	}
 	s := New(Config{})
 	_ = s.Close(t.Context())
 	_, err := s.Lookup(t.Context(), newFake().ref("a"))

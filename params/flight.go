@@ -331,12 +331,13 @@ func (s *Store) finish(f *flight, err error, cancelled bool) {
 	e.flight = nil
 	st := e.state.Load()
 	e.mu.Unlock()
+	now := s.now()
 	s.mu.Lock()
 	delete(s.flights, f)
 	s.quiet.Broadcast()
 	s.invalidateLocked()
 	if st.known() {
-		_, until := st.decide(s.now())
+		_, until := st.decide(now)
 		s.planLocked(e, until)
 		s.failingLocked(e, st.failures > 0 && !e.evicted)
 	} else {

@@ -240,7 +240,7 @@ func (s *Store) Close(ctx context.Context) error {
 	active := s.active
 	s.mu.Unlock()
 	if active > 0 {
-		return fmt.Errorf("params: %d invocations go on; values are wiped when the last of them ends: %w", active, context.Cause(ctx))
+		return fmt.Errorf("params: values are wiped when the last of the invocations under way (%d) ends: %w", active, context.Cause(ctx))
 	}
 	s.wipe()
 	return nil
@@ -260,10 +260,11 @@ func (e *WipedError) Error() string {
 // Is reports whether target is [ErrClosed].
 func (e *WipedError) Is(target error) bool { return target == ErrClosed }
 
-// wipe clears every value that is alive. A reader in the middle of one is waited
-// for.
+// wipe cancels what is under way and clears every value that is alive. A reader in
+// the middle of one is waited for.
 func (s *Store) wipe() {
 	s.mu.Lock()
+	s.stopLocked()
 	for _, e := range s.entries {
 		s.forgetLocked(e)
 		e.wipe()
@@ -278,8 +279,9 @@ func (s *Store) wipe() {
 // sandbox, unless [Config.KeepInSnapshot]. Register it as SnapStart's
 // before-snapshot hook; aws-lambda-go has none yet.
 func (s *Store) BeforeSnapshot(context.Context) error {
-	s.stop()
-	if !s.cfg.KeepInSnapshot {
+	if s.cfg.KeepInSnapshot {
+		s.stop()
+	} else {
 		s.wipe()
 	}
 	return nil

@@ -255,6 +255,34 @@ func TestAnInvocationLooksOnlyAtWhatIsDue(t *testing.T) {
 	})
 }
 
+func TestAfterAFreezeFewOfManyNamesAreRefreshedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("declared", "x")
+		f.setLatency(0)
+		s := New(plain())
+		v := String(s, f.ref("declared"))
+		for i := range 500 {
+			f.put(fmt.Sprint(i), "old")
+			if _, err := s.Lookup(t.Context(), f.ref(fmt.Sprint(i))); err != nil {
+				t.Fatal(err)
+			}
+			f.put(fmt.Sprint(i), "new")
+		}
+		wantRead(t, s, v, "x")
+		wait(time.Hour)
+		if n := fetched(f, func() { invoke(t, s, func(context.Context) {}) }); n != mostNames+1 {
+			t.Errorf("%d values are refreshed beside the handler; want %d and the declared one", n, mostNames)
+		}
+		for i := range 500 { // the others when they are read
+			if v, err := s.Lookup(t.Context(), f.ref(fmt.Sprint(i))); err != nil || v.Reveal() != "new" {
+				t.Fatalf("value %d is %v, %v", i, v, err)
+			}
+		}
+		wantCalls(t, f, 2*501)
+	})
+}
+
 func BenchmarkLookupMiss(b *testing.B) {
 	for _, most := range []int{100, 1000, 10_000, 100_000} {
 		b.Run(strconv.Itoa(most), func(b *testing.B) {

@@ -3,6 +3,7 @@ package params
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,4 +147,57 @@ func (m *model) checkServed(got string, age time.Duration, answers int) string {
 		return "served after it was refused three times"
 	}
 	return ""
+}
+
+// TestMissingIsTreatedAsAValue runs each random history twice: with a value that
+// is empty, and with one that is missing and optional. Both must make the same
+// requests at the same instants, and show the same to readers.
+func TestMissingIsTreatedAsAValue(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		seed := rapid.Uint64().Draw(rt, "seed")
+		steps := rapid.SliceOfN(rapid.IntRange(0, 7), 5, 60).Draw(rt, "steps")
+		waits := rapid.SliceOfN(rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, time.Minute, 4 * time.Minute,
+			5 * time.Minute, time.Hour, 25 * time.Hour}), 60, 60).Draw(rt, "waits")
+		kinds := rapid.SliceOfN(rapid.SampledFrom([]Kind{Unavailable, Throttled, Denied, Undecryptable}), 60, 60).Draw(rt, "kinds")
+		var value, missing []string
+		synctest.Test(t, func(t *testing.T) { value = transcript(t, newFake("a", ""), seed, steps, waits, kinds) })
+		synctest.Test(t, func(t *testing.T) { missing = transcript(t, newFake(), seed, steps, waits, kinds) })
+		for i := range value {
+			if value[i] != missing[i] {
+				rt.Fatalf("read %d: a value %s; a missing one %s", i, value[i], missing[i])
+			}
+		}
+	})
+}
+
+// transcript is what readers of an optional value see, when, and after how many
+// requests.
+func transcript(t *testing.T, f *fake, seed uint64, steps []int, waits []time.Duration, kinds []Kind) (lines []string) {
+	start := time.Now()
+	random := func() float64 {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		return float64(seed>>11) / (1 << 53)
+	}
+	s := New(Config{Rand: random})
+	v := String(s, f.ref("a").Optional())
+	for i, step := range steps {
+		switch step {
+		case 0, 1:
+			wait(waits[i])
+		case 2:
+			f.failWith("*", kind(kinds[i]))
+		case 3:
+			f.failWith("*", nil)
+		default:
+			got, err := read(t, s, v)
+			synctest.Wait()
+			outcome := "is served"
+			if err != nil {
+				outcome = fmt.Sprintf("fails by %v, stale %v", KindOf(err), errors.Is(err, ErrStale))
+			}
+			lines = append(lines, fmt.Sprintf("%q %s at %v after %d requests", got, outcome, time.Since(start), f.count()))
+		}
+	}
+	_ = s.Close(context.Background())
+	return lines
 }

@@ -70,7 +70,8 @@ func TestThePathOfEveryDoor(t *testing.T) {
 		{"a REST API: marks that may stand in a path", restEvent("/a!b*c[1]"), "/a!b*c[1]", "/a!b*c[1]", "/a!b*c[1]"},
 		{"a load balancer: as it came, also what should be escaped", albEvent("/a|b"), "/a|b", "/a|b", "/a|b"},
 		{"a load balancer: bytes beyond ASCII", albEvent("/ä"), "/ä", "/ä", "/ä"},
-		{"a space, which no client has sent, is not in a request line", albEvent("/a b"), "/a b", "/a b", "/a%20b"},
+		{"a space, which no client has sent, is not in a request line", albEvent("/a b"), "/a b", "", "/a%20b"},
+		{"nor a question mark in the path", restEvent("/a?b"), "/a?b", "", "/a%3Fb"},
 		{"a bad escape stays", restEvent("/100%"), "/100%", "", "/100%25"},
 		{"VPC Lattice", `{"method":"GET","raw_path":"/a%2Fb%20c?x=1"}`, "/a/b c", "/a%2Fb%20c", "/a%2Fb%20c?x=1"},
 	} {
@@ -695,4 +696,25 @@ func TestTheReasonIsInEveryLog(t *testing.T) {
 	if b, _ := json.Marshal(err); strings.Contains(string(b), "refused") {
 		t.Errorf("the client reads %s", b)
 	}
+}
+
+// A redirect that stays in the stage of an execute-api address.
+func ExampleEvent() {
+	inStage := func(r *http.Request, path string) string {
+		e, ok := web.Event(r)
+		if !ok || e.Stage == "" || e.Stage == "$default" || !strings.Contains(e.DomainName, ".execute-api.") {
+			return path // a server, or a domain of one's own
+		}
+		return "/" + e.Stage + path
+	}
+	h := web.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, inStage(r, "/login"), http.StatusFound)
+	}))
+	var e web.Request
+	if err := e.DecodeEvent([]byte(`{"httpMethod":"GET","path":"/","requestContext":{"stage":"live","domainName":"a1.execute-api.us-east-1.amazonaws.com"}}`)); err != nil {
+		panic(err)
+	}
+	resp, err := h(context.Background(), e)
+	fmt.Println(resp.Header.Get("Location"), err)
+	// Output: /live/login <nil>
 }

@@ -473,7 +473,7 @@ func (d *decoding) settle() {
 		e.header = preferred(d.single, d.multi)
 	}
 	e.escaped = d.escaped()
-	if e.SourceIP == "" {
+	if e.SourceIP == "" || e.Door >= ALB {
 		// A load balancer puts the address that it saw at the end of what the
 		// client sent, which may be anything.
 		line := e.header.last("X-Forwarded-For")
@@ -499,7 +499,7 @@ func (d *decoding) escaped() bool {
 	case FunctionURL:
 		return d.rawPath != ""
 	case HTTPAPI1:
-		return !strings.ContainsFunc(d.e.Path, func(c rune) bool { return notInTarget(c) || c > 0x7f })
+		return !strings.ContainsFunc(d.e.Path, func(c rune) bool { return notInPath(c) || c > 0x7f })
 	}
 	return true
 }
@@ -776,16 +776,16 @@ func (e *Request) target() (*url.URL, string) {
 		u.Path = "/"
 	}
 	sent := u.Path
+	asCame := e.escaped && !strings.ContainsFunc(sent, notInPath)
 	if e.escaped {
-		if plain, err := url.PathUnescape(sent); err == nil {
-			// RawPath is for paths with another spelling than the usual one: net/url
-			if u.Path = plain; u.EscapedPath() != sent {
-				u.RawPath = sent
-			}
+		if plain, err := url.PathUnescape(sent); err != nil {
+			asCame = false
+		} else if u.Path = plain; asCame && u.EscapedPath() != sent {
+			u.RawPath = sent // for paths with another spelling than the usual one: net/url
 		}
 	}
-	if u.Path == sent && u.RawPath == "" || strings.ContainsFunc(sent, notInTarget) {
-		sent = u.EscapedPath() // the door has decoded it, or no client has sent it
+	if !asCame {
+		sent = u.EscapedPath()
 	}
 	if e.query != "" {
 		sent += "?" + e.query
@@ -793,8 +793,8 @@ func (e *Request) target() (*url.URL, string) {
 	return u, sent
 }
 
-// notInTarget are characters that no request line has.
-func notInTarget(c rune) bool { return c <= ' ' || c == 0x7f }
+// notInPath are characters that the path of a request line has not.
+func notInPath(c rune) bool { return c <= ' ' || c == '?' || c == 0x7f }
 
 // pathValue decodes what a REST API sends encoded.
 func (e *Request) pathValue(value string) string {

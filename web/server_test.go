@@ -310,7 +310,7 @@ func TestServerCases(t *testing.T) {
 		{rule: "a file", serve: content},
 		{rule: "a range of a file", header: http.Header{"Range": {"bytes=2-4"}}, serve: content},
 		{rule: "a file that the client has", header: http.Header{"If-None-Match": {`"v1"`}}, serve: content},
-		{rule: "a redirect", serve: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) }},
+		{rule: "a redirect", serve: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }},
 
 		{rule: "several cookies", serve: func(w http.ResponseWriter, _ *http.Request) {
 			for _, c := range []string{"b=1", "a=2", "c=3"} {

@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -73,12 +74,12 @@ func serveStream(ctx context.Context, h http.Handler, e *Request) (*StreamedResp
 	w.out = &stream{
 		door: e.Door, pipe: pipe, buf: bufio.NewWriterSize(pipe, 4<<10), begin: sync.OnceFunc(func() { close(begun) }),
 	}
-	var failed error
+	failed := errGoexit
 	go func() {
 		defer close(done)
 		defer stop()
+		defer func() { _ = pipe.CloseWithError(failed) }() // nil is io.EOF
 		failed = w.run(ctx, h, e)
-		_ = pipe.CloseWithError(failed) // nil is io.EOF
 	}()
 	select {
 	case <-begun:
@@ -89,6 +90,8 @@ func serveStream(ctx context.Context, h http.Handler, e *Request) (*StreamedResp
 	}
 	return &StreamedResponse{r, stop, done}, nil
 }
+
+var errGoexit = errors.New("web: the handler ended its goroutine with runtime.Goexit")
 
 // run returns what ended the response too early.
 func (w *writer) run(ctx context.Context, h http.Handler, e *Request) (err error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -154,6 +155,11 @@ func TestAStreamThatFails(t *testing.T) {
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
 		}, false, "net/http: abort Handler"},
+		{"a handler that ends its goroutine", func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, true, "runtime.Goexit"},
+		{"also after the first byte", func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+			runtime.Goexit()
+		}, false, "runtime.Goexit"},
 		{"a status that is none is the handler's mistake", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(7) }, true, "WriteHeader was called with 7"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

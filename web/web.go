@@ -13,6 +13,28 @@
 // [Stream] sends the response as it is written. [JSON] makes a handler from a
 // function over types. What an event says beyond HTTP is in [Event].
 //
+// # Stages and base paths
+//
+// The handler sees the path without the stage: routes are written without it, at
+// every door. A REST API's event has no stage in the path, and that of an HTTP API
+// is removed. What a custom domain maps stays: a base path such as /shop/v1 is in a
+// REST API's path, where an HTTP API removes it itself. Remove it with
+// [http.StripPrefix], or with StripStage of package router where it is the stage.
+//
+// The client's path has the stage still. A redirect to a path, such as /login or what
+// [http.ServeMux] answers for a missing slash, leaves the stage at an execute-api
+// address, and API Gateway answers 403. Redirect with the stage in front, as in the
+// example of [Event], or give the API a custom domain, which needs none.
+//
+// # What differs from a server
+//
+// The handler gets what net/http's server gives it, but for what a function cannot do
+// (see [Handler]) and what a front door loses. Each door has its own limit of the
+// response, measured on the JSON that is sent: 6 MB, and 1 MB behind a load balancer.
+// As there, the files of a form that [http.Request.ParseMultipartForm] wrote are
+// removed when the handler has returned, unless a middleware gave it another request:
+// call RemoveAll there.
+//
 // Middlewares are func(http.Handler) http.Handler, each in its own package below
 // this one. They refuse with an [Error], which [WriteError] writes in the form of
 // the user's choice; problem details (RFC 9457) are the default.

@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for what must come. It is no measure of speed.
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
 
 var middy string // the built command
 

@@ -20,6 +20,11 @@ type ALB struct {
 	// MultiValue is the target group's attribute lambda.multi_value_headers.enabled.
 	// Event and result then have multiValueHeaders in place of headers.
 	MultiValue bool
+	// ClientPort is the load balancer's attribute routing.http.xff_client_port.enabled:
+	// X-Forwarded-For then has the client's port, as "192.0.2.7:54321" or
+	// "[2001:db8::1]:443".
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
+	ClientPort bool
 	// TargetGroupARN defaults to one that is well-formed.
 	TargetGroupARN string
 }
@@ -66,7 +71,11 @@ func (d ALB) Event(r *http.Request, body []byte, in Arrival) ([]byte, error) {
 	m := lowered(r, func(name string) bool { return name == "transfer-encoding" || name == "host" })
 	m["host"] = []string{r.Host}
 	m["x-amzn-trace-id"] = []string{in.TraceID}
-	m["x-forwarded-for"] = []string{forwarded(m["x-forwarded-for"], r)}
+	before := m["x-forwarded-for"]
+	m["x-forwarded-for"] = []string{forwarded(before, r)}
+	if d.ClientPort {
+		m["x-forwarded-for"] = []string{strings.Join(append(before, r.RemoteAddr), ", ")}
+	}
 	m["x-forwarded-port"] = []string{port(r)}
 	m["x-forwarded-proto"] = []string{scheme(r)}
 	last, all := queryLists(r.URL.RawQuery, asSent)

@@ -522,3 +522,19 @@ func TestAStreamsLengthIsRemapped(t *testing.T) {
 		}
 	}
 }
+
+func TestALoadBalancerMayWriteTheClientsPort(t *testing.T) {
+	for remote, want := range map[string]string{"198.51.100.4:54321": "10.0.0.1, 198.51.100.4:54321", "[2001:db8::1]:443": "10.0.0.1, [2001:db8::1]:443"} {
+		fn := &double{result: `{"statusCode":200}`}
+		r := request("GET", "/", "", http.Header{"X-Forwarded-For": {"10.0.0.1"}})
+		r.RemoteAddr = remote
+		send(frontdoor.ALB{ClientPort: true}, fn, r)
+		var e events.ALBTargetGroupRequest
+		if err := json.Unmarshal(fn.event, &e); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.Headers["x-forwarded-for"]; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -15,7 +15,8 @@
 //	http.Handle("/", frontdoor.New(frontdoor.Config{Function: fn, Door: frontdoor.HTTPAPI{}}))
 //
 // Where the documentation and the observed behaviour of the service differ, the
-// observed one is implemented, and the comment says so. Sources:
+// observed one is implemented, and the comment says so, with the public report. What
+// neither tells is said at the door that has to guess. Sources:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 // and https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html.
 package frontdoor

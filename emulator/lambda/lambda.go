@@ -5,8 +5,9 @@
 // another endpoint address and nothing else: the paths, headers, error shapes and
 // stream frames are Lambda's.
 //
-// Served are Invoke (RequestResponse, Event with its retries, DryRun, log tail)
-// and InvokeWithResponseStream. Functions may be named by name, ARN or partial
+// Served are Invoke (RequestResponse, Event with its retries, DryRun, log tail),
+// InvokeWithResponseStream, and, for those that are known by name, GetFunction,
+// GetFunctionConfiguration and ListFunctions. Functions may be named by name, ARN or partial
 // ARN, with any qualifier: there is one build here, so every version and alias is
 // it. Signatures are accepted unread: this listener guards itself by answering to
 // a loopback Host only, and never to a web page (a request with an Origin).
@@ -45,6 +46,7 @@ const (
 // API is the handler. It is safe for concurrent use.
 type API struct {
 	resolve func(name string) runtimeapi.Invoker
+	list    []Description
 
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -58,6 +60,21 @@ type API struct {
 func Handler(resolve func(name string) runtimeapi.Invoker) *API {
 	a := &API{resolve: resolve}
 	a.ctx, a.stop = context.WithCancel(context.Background())
+	return a
+}
+
+// A Description is what [API.Describe] makes known of a function.
+type Description struct {
+	Name, Region, AccountID string
+	// MemoryMB and Timeout are as the function is run.
+	MemoryMB int
+	Timeout  time.Duration
+}
+
+// Describe makes functions known to GetFunction, GetFunctionConfiguration and
+// ListFunctions. It is called before the handler serves.
+func (a *API) Describe(list ...Description) *API {
+	a.list = append(a.list, list...)
 	return a
 }
 
@@ -75,7 +92,7 @@ func (a *API) Wait() { a.async.Wait() }
 // Match says whether a request is for this API, for those who serve other things
 // on the same port.
 func Match(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, invokePath) || strings.HasPrefix(r.URL.Path, streamPath)
+	return strings.HasPrefix(r.URL.Path, invokePath) || strings.HasPrefix(r.URL.Path, streamPath) || isListing(r)
 }
 
 // A fault is an error of the API in its own words.
@@ -107,6 +124,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", runtimeapi.NewRequestID())
 	if !loopback.Host(r.Host) || r.Header.Get("Origin") != "" {
 		(&fault{status: http.StatusForbidden, code: "AccessDeniedException", message: "This endpoint answers to a loopback host, and not to web pages."}).write(w)
+		return
+	}
+	if r.Method == http.MethodGet {
+		a.describe(w, r)
 		return
 	}
 	c, bad := a.read(w, r)

@@ -44,7 +44,7 @@ func client(t *testing.T, cfg runtimeapi.Config) *awslambda.Client {
 			return fn
 		}
 		return nil
-	})
+	}).Describe(lambda.Description{Name: "orders", Region: "us-east-1", AccountID: "000000000000", MemoryMB: 128, Timeout: 3 * time.Second})
 	srv := httptest.NewServer(api)
 	transport := &http.Transport{}
 	t.Cleanup(func() {
@@ -359,4 +359,28 @@ func ExampleParseName() {
 	name, qualifier, _ := lambda.ParseName("arn:aws:lambda:eu-west-1:123456789012:function:orders:live")
 	fmt.Println(name, qualifier)
 	// Output: orders live
+}
+
+func TestTheSDKLooksAtFunctions(t *testing.T) {
+	c := client(t, runtimeapi.Config{})
+	const arn = "arn:aws:lambda:us-east-1:000000000000:function:orders"
+	for _, name := range []string{"orders", "orders:live", arn} {
+		got, err := c.GetFunction(t.Context(), &awslambda.GetFunctionInput{FunctionName: &name})
+		if err != nil || *got.Configuration.FunctionArn != arn || *got.Configuration.MemorySize != 128 {
+			t.Errorf("GetFunction of %s: %+v %v", name, got, err)
+		}
+		cfg, err := c.GetFunctionConfiguration(t.Context(), &awslambda.GetFunctionConfigurationInput{FunctionName: &name})
+		if err != nil || *cfg.Timeout != 3 || cfg.State != types.StateActive {
+			t.Errorf("GetFunctionConfiguration of %s: %+v %v", name, cfg, err)
+		}
+	}
+	list, err := c.ListFunctions(t.Context(), &awslambda.ListFunctionsInput{})
+	if err != nil || len(list.Functions) != 1 || *list.Functions[0].FunctionName != "orders" {
+		t.Errorf("ListFunctions: %+v %v", list, err)
+	}
+	_, err = c.GetFunction(t.Context(), &awslambda.GetFunctionInput{FunctionName: aws.String("other")})
+	var missing *types.ResourceNotFoundException
+	if !errors.As(err, &missing) {
+		t.Errorf("another function: %v, want ResourceNotFoundException", err)
+	}
 }

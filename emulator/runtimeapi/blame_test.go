@@ -164,3 +164,13 @@ func TestEachSandboxHasItsOwnTemporaryDirectory(t *testing.T) {
 		t.Errorf("after Shutdown there is %v (%v)", left, err)
 	}
 }
+
+func TestRequestsOneAfterTheOtherFindTheSameSandbox(t *testing.T) {
+	t.Parallel()
+	fn, _ := start(t, runtimeapi.Config{Concurrency: 5})
+	for i := range 50 {
+		if got := string(invoke(t, fn, event{Do: "count"}).Payload); got != fmt.Sprint(i+1) {
+			t.Fatalf("invocation %d is the sandbox's number %s: a second one was started", i+1, got)
+		}
+	}
+}

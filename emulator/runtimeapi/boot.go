@@ -491,7 +491,7 @@ func (b *boot) finish(inv *invocation, r *Response, f *failure) {
 		}
 		b.emit(e)
 	}
-	b.fn.count(f)
+	b.fn.count(inv, f)
 	inv.end(r, f)
 }
 

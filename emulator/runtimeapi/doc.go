@@ -15,7 +15,8 @@
 //	INIT ──► ( thaw ──► INVOKE ──► settle ──► freeze )* ──► SHUTDOWN
 //
 // Freezing is SIGSTOP on the child's process group, thawing SIGCONT; both are
-// confirmed by the kernel before anything else happens. Where there are no such
+// confirmed by the kernel before anything else happens, or given up after a second,
+// for a stranger's signals may keep a process from stopping. Where there are no such
 // signals (Windows), functions run unfrozen and [Function.Freeze] says so.
 //
 // What is emulated: states and their errors, Init and suppressed Init, time

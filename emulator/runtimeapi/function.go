@@ -103,9 +103,9 @@ func (f *Function) Invoke(ctx context.Context, req Request) (*Response, error) {
 	f.stats.Invocations++
 	f.mu.Unlock()
 	inv := newInvocation(req)
-	inv.waited = waited
+	inv.waited, inv.place = waited, s
 	f.wg.Go(func() {
-		defer f.release(s)
+		defer f.release(s, inv)
 		f.run(s, inv)
 	})
 	select {
@@ -159,12 +159,13 @@ func (f *Function) acquire(ctx context.Context) (*sandbox, time.Duration, error)
 		f.mu.Unlock()
 		return nil, 0, &InvokeError{f.cfg.FunctionName, ErrClosed, "invoked after Shutdown"}
 	}
-	if s := f.free(); s != nil {
+	full := len(f.sandboxes) >= f.cfg.Concurrency
+	if s := f.free(1); s != nil {
 		f.inFlight++
 		f.mu.Unlock()
 		return s, 0, nil
 	}
-	if f.cfg.Overflow == Refuse {
+	if full && f.cfg.Overflow == Refuse {
 		f.stats.Throttles++
 		f.mu.Unlock()
 		return nil, 0, &InvokeError{f.cfg.FunctionName, ErrThrottled, fmt.Sprintf("its %d sandboxes have %d invocations each; raise Config.Concurrency, or let them queue", f.cfg.Concurrency, f.cfg.PerSandbox)}
@@ -174,18 +175,30 @@ func (f *Function) acquire(ctx context.Context) (*sandbox, time.Duration, error)
 	f.inFlight++
 	f.mu.Unlock()
 	begin := time.Now()
-	select {
-	case s := <-w.slot:
-		return s, time.Since(begin), nil
-	case <-ctx.Done():
-	case <-f.abort:
+	var impatient <-chan time.Time
+	if !full {
+		t := time.NewTimer(soon)
+		defer t.Stop()
+		impatient = t.C
+	}
+	for waiting := true; waiting; {
+		select {
+		case s := <-w.slot:
+			return s, time.Since(begin), nil
+		case <-impatient:
+			f.start(w)
+		case <-ctx.Done():
+			waiting = false
+		case <-f.abort:
+			waiting = false
+		}
 	}
 	f.mu.Lock()
 	f.queue = slices.DeleteFunc(f.queue, func(x *waiter) bool { return x == w })
 	f.mu.Unlock()
 	select {
 	case s := <-w.slot: // given to us at the last moment
-		f.release(s)
+		f.release(s, nil)
 	default:
 		f.ended()
 	}
@@ -196,8 +209,26 @@ func (f *Function) acquire(ctx context.Context) (*sandbox, time.Duration, error)
 	return nil, waited, &InvokeError{f.cfg.FunctionName, ErrClosed, "shut down while the invocation was queued"}
 }
 
-// free finds or makes a place. Needs f.mu.
-func (f *Function) free() *sandbox {
+// soon is how long an invocation waits for a sandbox that has answered, and only has
+// to ask for the next event, before it starts another one. Lambda's callers are farther
+// away, and seldom meet this moment.
+const soon = 100 * time.Millisecond
+
+// start gives w a new sandbox, if it still waits and there may be one more.
+func (f *Function) start(w *waiter) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i := slices.Index(f.queue, w); i >= 0 {
+		if s := f.free(0); s != nil {
+			f.queue = slices.Delete(f.queue, i, i+1)
+			w.slot <- s // has room for one
+		}
+	}
+}
+
+// free finds a place, or makes one, unless there are enough that get free at once for
+// those who wait. Needs f.mu.
+func (f *Function) free(waiting int) *sandbox {
 	for i, s := range slices.Backward(f.sandboxes) {
 		if s.active < f.cfg.PerSandbox {
 			s.active++
@@ -205,7 +236,11 @@ func (f *Function) free() *sandbox {
 			return s
 		}
 	}
-	if len(f.sandboxes) >= f.cfg.Concurrency {
+	answered := 0
+	for _, s := range f.sandboxes {
+		answered += s.answered
+	}
+	if len(f.sandboxes) >= f.cfg.Concurrency || waiting > 0 && answered >= waiting+len(f.queue) {
 		return nil
 	}
 	s := &sandbox{fn: f, id: randomHex(8), command: f.command, generation: f.generation, active: 1}
@@ -213,10 +248,13 @@ func (f *Function) free() *sandbox {
 	return s
 }
 
-// release gives the place to the next in the queue.
-func (f *Function) release(s *sandbox) {
+// release gives the place, which was inv's, to the next in the queue.
+func (f *Function) release(s *sandbox, inv *invocation) {
 	f.mu.Lock()
 	s.active--
+	if inv != nil && inv.counted {
+		s.answered--
+	}
 	old := s.generation != f.generation
 	if old && s.active == 0 {
 		f.retired = slices.DeleteFunc(f.retired, func(x *sandbox) bool { return x == s })
@@ -230,12 +268,14 @@ func (f *Function) release(s *sandbox) {
 // serveQueue needs f.mu.
 func (f *Function) serveQueue() {
 	for len(f.queue) > 0 {
-		s := f.free()
+		w := f.queue[0]
+		f.queue = f.queue[1:]
+		s := f.free(1)
 		if s == nil {
+			f.queue = slices.Insert(f.queue, 0, w)
 			return
 		}
-		f.queue[0].slot <- s // has room for one
-		f.queue = f.queue[1:]
+		w.slot <- s // has room for one
 	}
 }
 
@@ -335,7 +375,7 @@ func (f *Function) Warm(ctx context.Context) error {
 	}
 	result := make(chan error, 1)
 	f.wg.Go(func() {
-		defer f.release(s)
+		defer f.release(s, nil)
 		b, bad := s.ensure(nil, "provisioned")
 		if bad != nil {
 			result <- fmt.Errorf("runtimeapi: %s", bad.sentence())
@@ -589,10 +629,14 @@ func (f *Function) forget(b *boot) {
 	}
 }
 
-// count keeps the statistics of a finished invocation.
-func (f *Function) count(bad *failure) {
+// count keeps the statistics of a finished invocation, before its caller hears of it.
+func (f *Function) count(inv *invocation, bad *failure) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if inv.place != nil && !inv.counted {
+		inv.counted = true
+		inv.place.answered++
+	}
 	if bad == nil {
 		return
 	}

@@ -94,6 +94,7 @@ type invocation struct {
 	cold   bool
 	initIn time.Duration
 	waited time.Duration
+	place  *sandbox
 
 	// Guarded by boot.mu.
 	state    invocationState
@@ -104,6 +105,7 @@ type invocation struct {
 	again    chan struct{} // one value: the process ended before it took the event
 
 	answered chan *Response // one value
+	counted  bool           // in sandbox.answered; guarded by Function.mu
 
 	mu       sync.Mutex
 	started  time.Time

@@ -15,6 +15,7 @@ type sandbox struct {
 	command    []string
 	generation int
 	active     int // places taken; guarded by Function.mu
+	answered   int // of these, whose invocation has its answer; guarded by Function.mu
 
 	starting sync.Mutex // held while a process starts
 	tried    bool       // Init was tried outside of an invocation; guarded by starting

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gomiddy/middy/emulator"
 	"github.com/gomiddy/middy/emulator/lambda"
-	"github.com/gomiddy/middy/emulator/runtimeapi"
 	"github.com/gomiddy/middy/emulator/persist"
+	"github.com/gomiddy/middy/emulator/runtimeapi"
 	"github.com/gomiddy/middy/emulator/secretsmanager"
 	"github.com/gomiddy/middy/emulator/seed"
 	"github.com/gomiddy/middy/emulator/service"

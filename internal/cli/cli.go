@@ -5,7 +5,9 @@
 // does three things a laptop does not: it speaks the Runtime API to the process,
 // it freezes the process between invocations, and it refuses a request whose
 // signature is too old. The commands here do the same three things locally, with
-// the function's own main and without a container, an account or a network.
+// the function's own main and without a container, an account or a network. The
+// function is hosted as there, too: read-only files, a directory for temporary ones,
+// an environment of its own, and a process for each request at a time.
 //
 //	middy dev ./pkg       build, run, rebuild on change; front doors and Invoke API
 //	middy invoke          call a function that middy dev runs

@@ -84,7 +84,7 @@ func clean(err error) string {
 		return strings.Join(parts, "; ")
 	}
 	text := err.Error()
-	for _, name := range []string{"runtimeapi: ", "emulator: ", "seed: ", "frontdoor: ", "websocket: ", "secretsmanager: ", "cli: "} {
+	for _, name := range []string{"runtimeapi: ", "emulator: ", "seed: ", "frontdoor: ", "websocket: ", "secretsmanager: ", "ssm: ", "sigv4: ", "persist: ", "cli: "} {
 		text = strings.TrimPrefix(text, name)
 	}
 	return text

@@ -200,7 +200,7 @@ func (s *session) serveFronts() (stop func()) {
 			return fn
 		}
 		return nil
-	})
+	}).Describe(lambda.Description{Name: s.program.Name, Region: s.aws.region, AccountID: s.aws.account, MemoryMB: s.cfg.memory, Timeout: max(s.cfg.timeout, 0)})
 	door := func(f front) http.Handler {
 		switch f.name {
 		case noFront:

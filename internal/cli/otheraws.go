@@ -170,7 +170,7 @@ func (n notEmulated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text := "middy dev does not emulate this AWS service: set AWS_ENDPOINT_URL_<SERVICE> with --env, or reach AWS with --pass"
 	if validServiceName(strings.ReplaceAll(service, "-", "_")) && len(service) < 64 {
 		v := variable(service)
-		text = fmt.Sprintf("middy dev does not emulate %s: point AWS_ENDPOINT_URL_%s at one with --env, or reach AWS itself with --pass %s", service, v, strings.ToLower(v))
+		text = fmt.Sprintf("middy dev does not emulate %s: set AWS_ENDPOINT_URL_%s with --env, or reach AWS itself with --pass %s", service, v, strings.ToLower(v))
 		if service == "execute-api" {
 			text = "there is no WebSocket API to call back: start middy dev with --websocket"
 		}

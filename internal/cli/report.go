@@ -444,7 +444,8 @@ func (r *reporter) end(e devEvent) {
 	if e.InitMs > 0 {
 		text += ", init " + duration(time.Duration(e.InitMs*float64(time.Millisecond)))
 	}
-	if e.WaitedMs >= 1 {
+	if e.WaitedMs >= 10 { // less is a sandbox that had just answered
+
 		text += ", waited " + duration(time.Duration(e.WaitedMs*float64(time.Millisecond))) + " for a sandbox"
 	}
 	if e.ErrorType != "" || e.Message != "" {

@@ -66,7 +66,8 @@ func (s *Source) Parameter(name string) params.Ref {
 // Path refers to all parameters below a path, as one JSON object: the rest of
 // each name with its slashes is a member, its value a string. A path begins with
 // a slash, and is not an ARN; it ends in a slash, which is added if need be.
-// A path without parameters does not exist.
+// A path without parameters does not exist; declare it Optional where it may have
+// none.
 func (s *Source) Path(path string) params.Ref {
 	path, field, _ := strings.Cut(path, "#")
 	return params.RefTo(s, params.Key{ID: strings.TrimRight(path, "/") + "/", Tree: true}).

@@ -218,6 +218,23 @@ func TestWhatParameterStoreWouldRefuseIsRefusedBefore(t *testing.T) {
 	}
 }
 
+func FuzzValidateKey(f *testing.F) {
+	for _, id := range []string{"/a", "/a:3", "/a:3:4", "/a/", "arn:", "arn:aws:ssm:us-east-1:1:parameter/a:3", "arn:aws:ssm:us-west-2:1:parameter/a", ":::::::"} {
+		f.Add(id, "", false)
+		f.Add(id, "live", true)
+	}
+	src := ssm.From(aws.Config{Region: "us-east-1"})
+	f.Fuzz(func(t *testing.T, id, stage string, tree bool) {
+		err := src.ValidateKey(params.Key{ID: id, Stage: stage, Tree: tree})
+		if err != nil && !errors.Is(err, params.ErrInvalid) {
+			t.Errorf("%q %q %v: %v; want ErrInvalid or nothing", id, stage, tree, err)
+		}
+		if err == nil && strings.HasPrefix(id, "arn:") && !strings.HasPrefix(id, "arn:aws:ssm:us-east-1:") {
+			t.Errorf("the ARN %q of another place is taken", id)
+		}
+	})
+}
+
 func TestAStringList(t *testing.T) {
 	em := emulatortest.Start(t, emulatortest.Config{Parameters: map[string]string{"/one": "a", "/two": "a,b c", "/odd": "a, b,"}})
 	store := params.New(params.Config{})

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/gomiddy/middy/web/internal/header"
@@ -196,13 +197,22 @@ func (w *writer) eligible(h http.Header, first []byte) bool {
 		if tag := h.Get("Etag"); tag != "" {
 			h.Set("Etag", w.m.notModifiedETag(tag, w.r))
 		}
+	}
+	if h.Get("Content-Encoding") != "" || header.Has(h, "Cache-Control", "no-transform") {
 		return false
 	}
 	switch w.status {
-	case http.StatusNoContent, http.StatusResetContent, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
+	case http.StatusNotModified, http.StatusPartialContent:
+		// They have the Vary of the 200: RFC 9110 sections 15.4.5 and 15.3.7. Its type
+		// may be unknown.
+		if t := h.Get("Content-Type"); t == "" || strings.HasPrefix(t, "multipart/") || w.m.compressible(t) {
+			header.Vary(h, "Accept-Encoding")
+		}
+		return false
+	case http.StatusNoContent, http.StatusResetContent, http.StatusRequestedRangeNotSatisfiable:
 		return false
 	}
-	if h.Get("Content-Encoding") != "" || h.Get("Content-Range") != "" || header.Has(h, "Cache-Control", "no-transform") {
+	if h.Get("Content-Range") != "" {
 		return false
 	}
 	contentType, set := h["Content-Type"]

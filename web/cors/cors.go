@@ -96,7 +96,7 @@ type Config struct {
 	Preflight Preflight
 
 	// RequestMethods are the methods for which a preflight is answered with a permission.
-	// A browser compares with Methods; this keeps even those from being told to it.
+	// A browser compares with Methods; this keeps even those from a page that asks for another one.
 	// Default: all.
 	RequestMethods []string
 
@@ -375,7 +375,7 @@ func (m *middleware) permits(r *http.Request) bool {
 	if method := r.Header.Get("Access-Control-Request-Method"); method != "" && len(m.requestedMethods) > 0 && !slices.Contains(m.requestedMethods, method) {
 		return false
 	}
-	if len(m.requestedHeaders) == 0 {
+	if m.requestedHeaders == nil {
 		return true
 	}
 	for name := range header.Elements(r.Header, "Access-Control-Request-Headers") {
@@ -426,7 +426,7 @@ func put(h http.Header, name string, lines []string) {
 }
 
 func (m *middleware) origin(r *http.Request, credentials bool) string {
-	incoming := r.Header.Get("Origin")
+	incoming := strings.Join(r.Header["Origin"], ",") // a browser sends one
 	if m.cfg.GetOrigin == nil {
 		return m.allow.origin(incoming, credentials)
 	}

@@ -254,6 +254,10 @@ func TestWhatAPageMaySee(t *testing.T) {
 			200, headers{allowOrigin: "http://localhost:5173", "Vary": "Origin"},
 		},
 		{
+			"two origins are none", cors.Config{Origins: []string{"https://a.com"}}, "GET", []string{"Origin", "https://a.com", "Origin", "https://b.com"}, answers(200),
+			200, headers{"Vary": "Origin"},
+		},
+		{
 			"any port of a host, the default one too", cors.Config{Origins: []string{"http://localhost:*"}}, "GET", []string{"Origin", "http://localhost"}, answers(200),
 			200, headers{allowOrigin: "http://localhost", "Vary": "Origin"},
 		},
@@ -515,6 +519,8 @@ func TestWhatBrowsersRefuseIsRefused(t *testing.T) {
 		{cors.Config{ExposeHeaders: []string{"*"}, Credentials: true}, literal},
 		{cors.Config{ExposeHeaders: []string{"set-cookie"}}, read},
 		{cors.Config{ExposeHeaders: []string{"Set-Cookie2"}}, read},
+		{cors.Config{MaxAge: 1}, "browsers count seconds"},
+		{cors.Config{CacheControl: "public, max-age=1"}, ""},
 		{cors.Config{Vary: []string{"Cookie"}, Origins: []string{"*"}, Credentials: true}, ""},
 	} {
 		err := c.cfg.Validate()

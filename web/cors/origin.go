@@ -103,7 +103,7 @@ func isHTTP(origin string) bool {
 // not dots. It goes back to the last * only: a later one can take all that an earlier one
 // could.
 func match(pattern, s string) bool {
-	star, mark := -1, 0 // the last * and where what it stands for ends
+	star, mark := -1, 0 // the last * and where what it stands for ends //mutate:equivalent `1 -> (1+1)`: negative is none
 	p := 0
 	for i := 0; i < len(s); {
 		switch {
@@ -207,7 +207,7 @@ func checkHost(host string) error {
 	}
 	last := host[strings.LastIndexByte(strings.TrimSuffix(host, "."), '.')+1:]
 	if last = strings.TrimSuffix(last, "."); isNumber(last) && !strings.Contains(host, "*") {
-		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is4() {
+		if _, err := netip.ParseAddr(host); err != nil {
 			return fmt.Errorf("%q is not an IPv4 address as browsers write it", host)
 		}
 	}
@@ -237,10 +237,10 @@ func wide(origin string) bool {
 	return fixed != "localhost" && !strings.Contains(fixed, ".")
 }
 
+// ipv6 is the address in brackets, as browsers write it.
 func ipv6(name string) (string, bool) {
-	inner, ok := strings.CutSuffix(name[1:], "]")
-	addr, err := netip.ParseAddr(inner)
-	if !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
+	addr, err := netip.ParseAddr(strings.TrimSuffix(name[1:], "]"))
+	if err != nil || !addr.Is6() || addr.Zone() != "" {
 		return "", false
 	}
 	if addr.Is4In6() { // browsers write hexadecimal there too

@@ -29,6 +29,11 @@ func TestOriginsAreWhatBrowsersSend(t *testing.T) {
 		{origin: "http://localhost:65535", sent: "http://localhost:65535"},
 		{origin: "http://127.0.0.1:8080", sent: "http://127.0.0.1:8080"},
 		{origin: "http://[::1]:3000", sent: "http://[::1]:3000"},
+		{origin: "http://[::ffff:102:304]", sent: "http://[::ffff:102:304]"},
+		{origin: "zoom://x", sent: "zoom://x"},
+		{origin: "a0://x", sent: "a0://x"},
+		{origin: "a9://x", sent: "a9://x"},
+		{origin: "https://\x80.example.com", refused: "xn--bcher-kva"},
 		{origin: "http://[::ffff:7f00:1]", sent: "http://[::ffff:7f00:1]"},
 		{origin: "chrome-extension://AbC", sent: "chrome-extension://AbC"},
 		{origin: "capacitor://localhost", sent: "capacitor://localhost"},
@@ -162,6 +167,7 @@ func TestWhatIsAllowed(t *testing.T) {
 		"":                                   "",
 		"null":                               "",
 		"https://" + strings.Repeat("a", 241) + ".example.com": "https://" + strings.Repeat("a", 241) + ".example.com",
+		"https://" + strings.Repeat("a", 242) + ".example.com": "https://" + strings.Repeat("a", 242) + ".example.com", // 254 bytes: a dot at the end is one
 		"https://" + strings.Repeat("a", 243) + ".example.com": "",
 	} {
 		for _, credentials := range []bool{false, true} {

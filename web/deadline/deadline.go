@@ -115,6 +115,10 @@ func (c Config) withDefaults() Config {
 }
 
 func logLate(r *http.Request, value any, stack []byte) {
+	if stack == nil {
+		slog.ErrorContext(r.Context(), "a handler failed after its time was up", "error", value, "path", r.URL.Path)
+		return
+	}
 	slog.ErrorContext(r.Context(), "a handler panicked after its time was up", "panic", value, "path", r.URL.Path, "stack", string(stack))
 }
 

@@ -511,3 +511,35 @@ func BenchmarkDeadline(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+// failure is what a required value panics with: no bug.
+type failure struct{ err error }
+
+func (f failure) Failure() error { return f.err }
+
+func TestALateFailureIsAnErrorWithoutAStack(t *testing.T) {
+	reason := errors.New("the secret cannot be read")
+	synctest.Test(t, func(t *testing.T) {
+		var reported []any
+		late := func(_ *http.Request, value any, stack []byte) {
+			if stack != nil {
+				t.Errorf("a failure has the stack %s", stack)
+			}
+			reported = append(reported, value)
+		}
+		call(t, Config{Late: late}, time.Second, func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			panic(failure{reason})
+		})
+		synctest.Wait()
+		if len(reported) != 1 || reported[0] != reason {
+			t.Errorf("reported %v, want the error itself", reported)
+		}
+	})
+	got := panics(func() {
+		call(t, Config{Timeout: time.Minute}, 0, func(http.ResponseWriter, *http.Request) { panic(failure{reason}) })
+	})
+	if got != (failure{reason}) {
+		t.Errorf("in time: panicked with %v, want the value itself", got)
+	}
+}

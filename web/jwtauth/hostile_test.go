@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/gomiddy/middy/web/internal/jose"
 	"github.com/gomiddy/middy/web/jwtauth/bearer"
 )
 
@@ -100,6 +102,22 @@ func TestHeadersThatBringTheirOwnKeyAreNotRead(t *testing.T) {
 	nested := raw(t, "RS256", keys()["rsa"], `{"alg":"RS256","kid":"k","cty":"JWT"}`, sign(t, "RS256", keys()["rsa"], nil, map[string]any{"iss": "a"}))
 	if got := serve(mw, request(nested)); got.status != 401 {
 		t.Errorf("a token in a token: got %d", got.status)
+	}
+}
+
+func TestAKeyringWithoutKeysVerifiesNothing(t *testing.T) {
+	jws, err := jose.Parse(hs(t, nil), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if (keyring{}).verify(jws, "HS256") == nil {
+		t.Error("verified with no key")
+	}
+}
+
+func TestOneIssuersMalformedTokensSayThatThereAreIssuers(t *testing.T) {
+	if got := serve(New(newServer(t).config("ES256")), request("a.b")); got.reason() != "Malformed token: Invalid Compact JWS" {
+		t.Errorf("got %q", got.reason())
 	}
 }
 
@@ -311,6 +329,38 @@ func TestALoadBalancersKeyIsFetchedOnce(t *testing.T) {
 	}
 	if _, err := v.Verify(t.Context(), token); err != nil || len(urls) != 1+3*maxBalancerKeys {
 		t.Errorf("%d fetches, want %d; %v", len(urls), 1+3*maxBalancerKeys, err)
+	}
+}
+
+func TestTheKeysOfLoadBalancersAreBounded(t *testing.T) {
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der(t, keys()["p256"])}))
+	fetches := 0
+	v := NewVerifier(Config{LoadBalancers: []string{balancer}, Now: fixed(1_000), Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		fetches++
+		if strings.HasSuffix(r.URL.Path, "-none") {
+			return &http.Response{StatusCode: 403, Body: http.NoBody}, nil
+		}
+		return reply(text), nil
+	})}})
+	ask := func(kid string) error {
+		_, err := v.Verify(t.Context(), alb(t, "p256", map[string]any{"kid": kid}, map[string]any{}))
+		return err
+	}
+	for _, kid := range []string{"1-none", "2-none", "1-none"} { // the failure of one is remembered beside another
+		if ask(kid) == nil {
+			t.Fatal("accepted with a key that is not there")
+		}
+	}
+	if fetches != 2 {
+		t.Errorf("%d fetches for two keys that are not there, want 2", fetches)
+	}
+	for i := range 200 {
+		if err := ask(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(v.balancers.sets); n > 64 || i == 63 && n != 64 {
+			t.Fatalf("%d keys are kept after %d good ones, want 64 at most", n, i+1)
+		}
 	}
 }
 

@@ -215,7 +215,7 @@ func (s *keySet) fetch(ctx context.Context) (*keyDoc, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: HTTP %d", s.url, resp.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, s.cfg.MaxJWKSBytes+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, s.cfg.MaxJWKSBytes+1)) //mutate:equivalent `1 -> (1+1)`: more than the limit either way
 	if err != nil {
 		return nil, err
 	}

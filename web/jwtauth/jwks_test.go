@@ -588,6 +588,12 @@ func TestRedirectsStayOnHTTPS(t *testing.T) {
 	}
 }
 
+func TestAKeyServersHeadersAreBounded(t *testing.T) {
+	if got := (Config{}).fetcher().Transport.(*http.Transport).MaxResponseHeaderBytes; got != 65536 {
+		t.Errorf("got %d bytes, want 64 KiB", got)
+	}
+}
+
 func TestAKeyServerWithTLS(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept"), "application/jwk-set+json") {

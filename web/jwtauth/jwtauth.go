@@ -121,25 +121,25 @@ type Config struct {
 	// LoadBalancers. A token that comes in X-Amzn-Oidc-Data alone may be padded, as load
 	// balancers write it.
 	Sources bearer.Sources
-	// MaxTokenBytes is the longest token that is looked at. 0 is 16 KiB.
+	// MaxTokenBytes is the longest token that is looked at. Default: 16 KiB.
 	MaxTokenBytes int
 
-	// Issuer lists the iss that are accepted. Empty accepts any. Not with Issuers,
+	// Issuer lists the iss that are accepted. Default: any. Not with Issuers,
 	// which pins it anyway.
 	Issuer []string
-	// Audience lists what aud may be; one in common is enough. Empty accepts any.
+	// Audience lists what aud may be; one in common is enough. Default: any.
 	// With Issuers, each has its own.
 	Audience []string
 	// Type is what the typ header must be: "at+jwt" for an access token of RFC 9068,
 	// with or without "application/", in any case. "" accepts any.
 	Type string
 	// ClockTolerance is how far the issuer's clock may be off, for exp, nbf and
-	// MaxTokenAge. 0 is none.
+	// MaxTokenAge. Default: none.
 	ClockTolerance time.Duration
 	// RequireExp refuses a token without exp, which would be valid for ever.
 	RequireExp bool
 	// MaxTokenAge refuses a token whose iat is older, or in the future, or missing.
-	// 0 is no limit.
+	// Default: no limit.
 	MaxTokenAge time.Duration
 	// Check has the last word on a token that is valid so far, such as on Cognito's
 	// token_use or client_id. A *web.Error is the answer as it is, any other error a
@@ -153,7 +153,7 @@ type Config struct {
 	// dpop inside, which checks the proof: without it such a token is a bearer token.
 	DPoP bool
 
-	// CacheExpiry is how long a key set is fresh. 0 is 10 minutes.
+	// CacheExpiry is how long a key set is fresh. Default: 10 minutes.
 	CacheExpiry time.Duration
 	// Cooldown is the least time between two fetches of one key set, when a token
 	// names a key that is not in it, or the last fetch failed. While there is no set that
@@ -162,21 +162,21 @@ type Config struct {
 	Cooldown time.Duration
 	// MaxStale is how long after CacheExpiry a key set is still used while its
 	// server fails. A key that its issuer withdraws during an outage is believed for
-	// this long. 0 is 1 hour, negative not at all.
+	// this long. Default: 1 hour. Negative: not at all.
 	MaxStale time.Duration
-	// FetchTimeout bounds one fetch, within the request's own deadline. 0 is 5
-	// seconds.
+	// FetchTimeout bounds one fetch, within the request's own deadline.
+	// Default: 5 seconds.
 	FetchTimeout time.Duration
-	// MaxJWKSBytes bounds a key set. 0 is 1 MiB.
+	// MaxJWKSBytes bounds a key set. Default: 1 MiB.
 	MaxJWKSBytes int64
-	// Client fetches key sets. nil is a client without keep-alive, since the
+	// Client fetches key sets. Default: a client without keep-alive, since the
 	// connection would not survive the freeze until the next fetch.
 	Client *http.Client
 	// AllowLoopbackHTTP lets a JWKS be plain http on a loopback address: for tests
 	// and local work.
 	AllowLoopbackHTTP bool
 
-	// Now is the clock. nil is time.Now.
+	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
 
@@ -194,9 +194,9 @@ type PublicKey struct {
 type Issuer struct {
 	// JWKS is the https URL of the key set (RFC 7517 section 5). Required.
 	JWKS string
-	// Audience lists what aud may be. Empty accepts any.
+	// Audience lists what aud may be. Default: any.
 	Audience []string
-	// Algorithms of this issuer. Empty is those of Config.
+	// Algorithms of this issuer. Default: those of Config.
 	Algorithms []string
 }
 
@@ -284,7 +284,7 @@ func (c Config) checkAlgorithms(list []string, where string, add func(string, ..
 		case c.Secret != nil && jose.FamilyOf(alg) != jose.HMAC:
 			add("%s has %s: a Secret goes with HS256, HS384 and HS512 only", where, alg)
 		case c.Secret == nil && jose.FamilyOf(alg) == jose.HMAC:
-			add("%s has %s: whoever can verify with a shared secret can sign with it, so it is never a public key. Set Secret, or leave %s out", where, alg, alg)
+			add("%s has %s: who can verify with a shared secret can sign with it, so it is never a public key. Set Secret, or leave %s out", where, alg, alg)
 		}
 	}
 }

@@ -380,6 +380,7 @@ func TestClaimRules(t *testing.T) {
 		{"maxTokenAge: too old, tolerated", func(c *Config) { c.MaxTokenAge, c.ClockTolerance = time.Hour, time.Second }, map[string]any{"iat": now - 3601}, ""},
 		{"maxTokenAge: from the future", func(c *Config) { c.MaxTokenAge = time.Hour }, map[string]any{"iat": now + 1}, `"iat" claim timestamp check failed (it should be in the past)`},
 		{"maxTokenAge: from the future, tolerated", func(c *Config) { c.MaxTokenAge, c.ClockTolerance = time.Hour, time.Second }, map[string]any{"iat": now + 1}, ""},
+		{"maxTokenAge: the shortest", func(c *Config) { c.MaxTokenAge = 1 }, nil, `missing required "iat" claim`},
 		{"requireExp", func(c *Config) { c.RequireExp = true }, map[string]any{"iat": 1}, `missing required "exp" claim`},
 		{"requireExp, there", func(c *Config) { c.RequireExp = true }, map[string]any{"exp": now + 1}, ""},
 		{"audience: a string", func(c *Config) { c.Audience = []string{"x", "y"} }, map[string]any{"aud": "y"}, ""},
@@ -438,6 +439,39 @@ func TestPreviousSecret(t *testing.T) {
 		if got := serve(New(cfg), request(sign(t, "HS256", now, nil, nil))); got.status != 200 {
 			t.Errorf("%s: %v", rule, got.err)
 		}
+	}
+}
+
+// Anybody can sign with nothing.
+func TestAnEmptyPreviousSecretVerifiesNothing(t *testing.T) {
+	now := bytes.Repeat([]byte("n"), 32)
+	for previous, want := range map[string]int{"": 401, "x": 200} {
+		cfg := Config{Algorithms: []string{"HS256"}, Secret: Static(now), PreviousSecret: Static([]byte(previous)), AllowShortSecret: true}
+		if got := serve(New(cfg), request(sign(t, "HS256", []byte(previous), nil, nil))); got.status != want {
+			t.Errorf("%q: got %d, want %d", previous, got.status, want)
+		}
+	}
+}
+
+func TestAPublicKeyIsParsedOnceForAsLongAsItStays(t *testing.T) {
+	var p parsedKey
+	pub := PublicKey{Bytes: der(t, keys()["rsa"]), Spec: "RSA_2048"}
+	first, err := p.get(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := p.get(pub); again != first {
+		t.Error("the same bytes were parsed again")
+	}
+	if _, err := p.get(PublicKey{Bytes: pub.Bytes, Spec: "RSA_4096"}); err == nil {
+		t.Error("another KeySpec was not looked at")
+	}
+	_, wrong := p.get(PublicKey{Bytes: []byte("x")})
+	if _, again := p.get(PublicKey{Bytes: []byte("x")}); wrong == nil || again != wrong {
+		t.Errorf("a key that is none was parsed again: %v, %v", wrong, again)
+	}
+	if other, err := p.get(PublicKey{Bytes: der(t, keys()["rsa2"])}); err != nil || other == first {
+		t.Errorf("another key: %v", err)
 	}
 }
 
@@ -600,6 +634,8 @@ func TestValidate(t *testing.T) {
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {JWKS: "file:///etc/passwd"}}}, "absolute https"},
 		{Config{Algorithms: rs, Issuers: map[string]Issuer{"a": {JWKS: "https://a/%zz"}}}, "not a URL"},
 		{Config{Algorithms: rs, Issuers: issuers, Audience: []string{"x"}}, "do not go with Issuers"},
+		{Config{Algorithms: rs, Issuers: issuers, Issuer: []string{"a"}}, "do not go with Issuers"},
+		{Config{Algorithms: rs, PublicKey: p, Issuer: []string{"a"}, Audience: []string{"x"}}, ""},
 		{Config{Algorithms: rs, Issuers: issuers, ClockTolerance: -1}, "ClockTolerance"},
 		{Config{Algorithms: rs, Issuers: issuers, MaxTokenBytes: -1}, "MaxTokenBytes"},
 		{Config{Algorithms: rs, Issuers: issuers, Sources: bearer.Sources{Cookie: "a b"}}, "bearer"},

@@ -111,7 +111,7 @@ func parsePublicKey(pub PublicKey) (any, error) {
 	if err := jose.Sound(key); err != nil {
 		return nil, err
 	}
-	spec := strings.Replace(pub.Spec, "EDWARDS25519", "ED25519", 1) // KMS's name, and Middy's
+	spec := strings.ReplaceAll(pub.Spec, "EDWARDS25519", "ED25519") // KMS's name, and Middy's
 	if spec != specs(key) && isSpec(spec) {
 		return nil, fmt.Errorf("the KeySpec is %s, and the key is %s", spec, kind(key))
 	}

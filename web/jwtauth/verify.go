@@ -3,6 +3,7 @@ package jwtauth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,8 +84,10 @@ type keyring struct {
 
 type rules struct{ issuer, audience []string }
 
-// verify tries each key, and returns the error of the last.
-func (k keyring) verify(jws *jose.JWS, alg string) (err error) {
+// verify tries each key, and returns the error of the last. Without a key nothing is
+// verified.
+func (k keyring) verify(jws *jose.JWS, alg string) error {
+	err := errors.New("no key")
 	for _, key := range k.keys {
 		if err = jws.Verify(alg, key); err == nil {
 			return nil

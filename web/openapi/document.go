@@ -174,16 +174,15 @@ func (d *Document) describe(o *operation, path string, op web.Operation) error {
 	if len(in.Params) > 0 {
 		o.Responses["422"] = response{Ref: problemRef}
 	}
-	if slices.ContainsFunc(in.Params, func(p schema.Param) bool { return p.In == schema.Query }) {
-		o.Responses["400"] = response{Ref: problemRef}
-	}
 	success := response{Description: http.StatusText(op.Status)}
 	if op.Output != nil {
+		d.types.output = true
 		out, err := d.types.node(op.Output, nil, inJSON)
+		d.types.output = false
 		if err != nil {
 			return err
 		}
-		success.Content = map[string]media{"application/json": {out}}
+		success.Content = map[string]media{"application/json": {orNull(out, nullable(op.Output))}}
 	}
 	if success.Description == "" {
 		success.Description = "Success"

@@ -39,9 +39,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gomiddy/middy/web"
 )
@@ -309,15 +309,7 @@ func (d *Document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Etag", etag)
 	h.Set("Cache-Control", "no-cache") // ask each time; it is cheap
-	if r.Header.Get("If-None-Match") == etag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	if r.Method == http.MethodHead {
-		return
-	}
-	_, _ = w.Write(b) // the client has gone; there is nobody to tell
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b)) // If-None-Match, weak and in lists: RFC 9110 section 13.1.2
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/compress"
 	"github.com/gomiddy/middy/web/openapi"
 	"github.com/gomiddy/middy/web/router"
 )
@@ -536,4 +537,84 @@ func Example() {
 	fmt.Println(compact.String())
 	// Output:
 	// [{"name":"id","in":"path","required":true,"schema":{"type":"string","format":"uuid"}},{"name":"limit","in":"query","schema":{"type":"integer","format":"int64","minimum":1,"default":20}}]
+}
+
+type part struct {
+	Next *part    `json:"next"`
+	Ref  *string  `json:"ref" required:"true"`
+	Tags []string `json:"tags" required:"true"`
+	Gone *string  `json:"gone,omitempty" required:"true"`
+	Name string   `json:"name" required:"true" pattern:"(?P<a>\\A\\w)\\z"`
+	Any  string   `json:"any" pattern:"(?i)a"`
+}
+
+// A result may have a null, or nothing, where a request must have a value.
+func TestAResultIsDescribedAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	type in struct {
+		Part  part           `json:"part"`
+		Codes map[int]string `json:"codes"`
+		Zones map[uint8]bool `json:"zones"`
+	}
+	doc := openapi.New(openapi.Config{})
+	doc.Add("POST /parts", web.JSON(func(context.Context, in) (*part, error) { return &part{}, nil }))
+	doc.Add("GET /parts", web.JSON(func(context.Context, struct{}) ([]string, error) { return nil, nil }))
+	b, err := doc.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got any
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	schemas := dig(t, got, "components", "schemas")
+	text := func(v any) string {
+		b, _ := json.Marshal(v)
+		return string(b)
+	}
+	for _, c := range []struct {
+		what string
+		got  any
+		want string
+	}{
+		{"a request's required members", dig(t, schemas, "part", "required"), `["ref","tags","gone","name"]`},
+		{"a result's required members", dig(t, schemas, "partResult", "required"), `["ref","tags","name"]`},
+		{"a pointer that a request must have", dig(t, schemas, "part", "properties", "ref", "type"), `"string"`},
+		{"a pointer that a result may lack", dig(t, schemas, "partResult", "properties", "ref", "type"), `["string","null"]`},
+		{"a slice that a result may lack", dig(t, schemas, "partResult", "properties", "tags", "type"), `["array","null"]`},
+		{"a type in itself", dig(t, schemas, "partResult", "properties", "next"), `{"anyOf":[{"$ref":"#/components/schemas/partResult"},{"type":"null"}]}`},
+		{"a result that is a pointer", dig(t, got, "paths", "/parts", "post", "responses", "200", "content", "application/json", "schema"), `{"anyOf":[{"$ref":"#/components/schemas/partResult"},{"type":"null"}]}`},
+		{"a result that is a slice", dig(t, got, "paths", "/parts", "get", "responses", "200", "content", "application/json", "schema", "type"), `["array","null"]`},
+		{"a pattern in JavaScript's syntax", dig(t, schemas, "part", "properties", "name", "pattern"), `"(?\u003ca\u003e^\\w)$"`},
+		{"a pattern that JavaScript has not", dig(t, schemas, "part", "properties", "any"), `{"type":"string"}`},
+		{"a map of integers", dig(t, schemas, "in", "properties", "codes"), `{"additionalProperties":{"type":["string","null"]},"propertyNames":{"pattern":"^[-+]?[0-9]+$"},"type":["object","null"]}`},
+		{"a map of unsigned ones", dig(t, schemas, "in", "properties", "zones", "propertyNames"), `{"pattern":"^[0-9]+$"}`},
+	} {
+		if text(c.got) != c.want {
+			t.Errorf("%s: got %s, want %s", c.what, text(c.got), c.want)
+		}
+	}
+}
+
+func TestTheDocumentIsRevalidated(t *testing.T) {
+	t.Parallel()
+	doc := openapi.New(openapi.Config{})
+	for name, h := range map[string]http.Handler{"bare": doc, "compressed": compress.New(compress.Config{})(doc)} {
+		get := func(ifNoneMatch string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Accept-Encoding", "gzip")
+			if ifNoneMatch != "" {
+				r.Header.Set("If-None-Match", ifNoneMatch)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w
+		}
+		tag := get("").Header().Get("Etag")
+		for ask, want := range map[string]int{tag: 304, "W/" + strings.TrimPrefix(tag, "W/"): 304, `"x", ` + tag: 304, "*": 304, `"x"`: 200, `W/"x", "y"`: 200} {
+			if w := get(ask); w.Code != want || want == 304 && w.Body.Len() > 0 {
+				t.Errorf("%s, If-None-Match %s: got %d with %d bytes, want %d", name, ask, w.Code, w.Body.Len(), want)
+			}
+		}
+	}
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/gomiddy/middy/web/internal/pattern"
 	"github.com/gomiddy/middy/web/internal/schema"
 )
 
@@ -37,6 +39,7 @@ type node struct {
 	Properties           properties `json:"properties,omitempty"`
 	Required             []string   `json:"required,omitempty"`
 	AdditionalProperties any        `json:"additionalProperties,omitempty"` // a *node, or false
+	PropertyNames        *node      `json:"propertyNames,omitempty"`
 
 	own map[string]any // in place of all others
 }
@@ -96,13 +99,14 @@ type registry struct {
 	names  map[key]string
 	taken  map[string]bool
 	strict bool // unknown members are refused in what is made now
+	output bool // what is made now is a result
 }
 
 // A key is a component: the same type looks otherwise where some of its fields
-// come from elsewhere, and where unknown members are refused.
+// come from elsewhere, where unknown members are refused, and in a result.
 type key struct {
-	t             reflect.Type
-	input, strict bool
+	t                     reflect.Type
+	input, strict, output bool
 }
 
 func newRegistry() *registry {
@@ -182,7 +186,28 @@ func (r *registry) ofKind(t reflect.Type, kind schema.Kind, rules *schema.Rules,
 		}
 		return r.component(t, members, false)
 	}
+	if t.Kind() == reflect.Map && !schema.DecodesJSON(t) {
+		return r.keyed(t, in)
+	}
 	return &node{}, nil // anything
+}
+
+// keyed is a map whose keys are text for something else. encoding/json decodes it
+// whole, and takes a null for every value.
+func (r *registry) keyed(t reflect.Type, in form) (*node, error) {
+	values, err := r.node(t.Elem(), nil, in)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{Type: "object", AdditionalProperties: orNull(values, true)}
+	switch key := t.Key(); {
+	case schema.DecodesText(key):
+	case key.Kind() >= reflect.Int && key.Kind() <= reflect.Int64:
+		n.PropertyNames = &node{Pattern: `^[-+]?[0-9]+$`}
+	default:
+		n.PropertyNames = &node{Pattern: `^[0-9]+$`}
+	}
+	return n, nil
 }
 
 func duration(in form) *node {
@@ -280,7 +305,7 @@ func (n *node) obeyText(r *schema.Rules) {
 		n.Format = r.Format
 	}
 	if r.Pattern != nil {
-		n.Pattern = r.Pattern.String()
+		n.Pattern, _ = pattern.ECMA(r.Pattern.String()) // what has no like there is left out: it would refuse good values
 	}
 	for _, e := range r.Enum {
 		n.Enum = append(n.Enum, e)
@@ -289,7 +314,7 @@ func (n *node) obeyText(r *schema.Rules) {
 
 // component is a struct: a reference to it, when it has a name.
 func (r *registry) component(t reflect.Type, members []schema.Field, input bool) (*node, error) {
-	k := key{t, input, r.strict}
+	k := key{t, input, r.strict, r.output && differs(t)}
 	if t.Name() == "" {
 		n := &node{}
 		return n, r.object(n, members)
@@ -317,31 +342,56 @@ func (r *registry) object(n *node, members []schema.Field) error {
 		if m.Quoted {
 			s = &node{Type: "string", Description: "The value, as JSON in a string."}
 		}
-		s = orNull(s, mayBeNull(m))
+		s = orNull(s, r.mayBeNull(m))
 		if m.Doc != "" {
 			s = besideRef(s)
 			s.Description = m.Doc
 		}
 		n.Properties = append(n.Properties, property{m.Name, s})
-		if m.Rules.Required {
+		if m.Rules.Required && !(r.output && m.Omit) {
 			n.Required = append(n.Required, m.Name)
 		}
 	}
 	return nil
 }
 
-// mayBeNull says whether encoding/json writes null for the zero value.
-func mayBeNull(m schema.Field) bool {
-	if m.Rules.Required || m.Omit || m.Quoted {
-		return false
-	}
-	switch m.Type.Kind() {
+// mayBeNull says whether the member may be null. A request must have a value where it
+// is required; a result has a null for it when the function left it out.
+func (r *registry) mayBeNull(m schema.Field) bool {
+	return (r.output || !m.Rules.Required) && !m.Omit && !m.Quoted && nullable(m.Type)
+}
+
+// nullable says whether encoding/json writes null for the zero value.
+func nullable(t reflect.Type) bool {
+	switch t.Kind() {
 	case reflect.Pointer, reflect.Map:
 		return true
 	case reflect.Slice:
-		return !schema.DecodesJSON(m.Type)
+		return !schema.DecodesJSON(t)
 	}
 	return false
+}
+
+// differs says whether a struct looks otherwise in a result than in a request: it, or
+// one in it, has a required member that may be null or missing there.
+func differs(t reflect.Type) bool {
+	seen := map[reflect.Type]bool{}
+	var walk func(t reflect.Type) bool
+	walk = func(t reflect.Type) bool {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			return walk(t.Elem())
+		}
+		if kind, err := schema.KindOf(t); err != nil || kind != schema.Object || seen[t] {
+			return false
+		}
+		seen[t] = true
+		members, _ := schema.Members(t) // who makes the schema hears of the error
+		return slices.ContainsFunc(members, func(m schema.Field) bool {
+			return m.Rules.Required && !m.Quoted && (m.Omit || nullable(m.Type)) || walk(m.Type)
+		})
+	}
+	return walk(t)
 }
 
 // orNull allows null beside what n allows.
@@ -400,6 +450,13 @@ func (r *registry) nameOf(k key) string {
 		base += "Body"
 	}
 	name := base
+	switch {
+	case r.taken[name] && k.output:
+		name += "Result"
+	case r.taken[name] && differs(k.t):
+		name += "Input"
+	}
+	base = name
 	for i := 2; r.taken[name]; i++ {
 		name = base + strconv.Itoa(i)
 	}

@@ -35,8 +35,8 @@ import (
 	"strings"
 
 	"github.com/gomiddy/middy/web"
-	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/header"
+	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 	"github.com/gomiddy/middy/web/internal/urlencoded"
 )

@@ -64,25 +64,25 @@ type Config struct {
 	// it is verified with the token afterwards.
 	Keys map[string]Key
 
-	// Sources of the token. The default is the Authorization header.
+	// Sources of the token. Default: the Authorization header.
 	Sources bearer.Sources
-	// MaxTokenBytes is the longest token that is looked at. 0 is 16 KiB.
+	// MaxTokenBytes is the longest token that is looked at. Default: 16 KiB.
 	MaxTokenBytes int
 
 	// Implicit returns the implicit assertion, which is signed and not sent: a
-	// tenant, say, from the request's host. nil is none. An error of its own is the
+	// tenant, say, from the request's host. Default: none. An error of its own is the
 	// answer when it is a *web.Error, and otherwise a 401.
 	Implicit func(r *http.Request) ([]byte, error)
 
-	// Issuer lists the iss that are accepted. Empty accepts any.
+	// Issuer lists the iss that are accepted. Default: any.
 	Issuer []string
-	// Audience lists the aud that are accepted. Empty accepts any.
+	// Audience lists the aud that are accepted. Default: any.
 	Audience []string
-	// ClockTolerance is how far the issuer's clock may be off. 0 is none.
+	// ClockTolerance is how far the issuer's clock may be off. Default: none.
 	ClockTolerance time.Duration
 	// RequireExp refuses a token without exp, which would be valid for ever.
 	RequireExp bool
-	// MaxTokenAge refuses a token whose iat is older, or missing. 0 is no limit.
+	// MaxTokenAge refuses a token whose iat is older, or missing. Default: no limit.
 	MaxTokenAge time.Duration
 	// Check has the last word on a token that is valid so far. A *web.Error is the
 	// answer as it is, any other error a 401 with it as the reason.
@@ -95,7 +95,7 @@ type Config struct {
 	// dpop inside, which checks the proof: without it such a token is a bearer token.
 	DPoP bool
 
-	// Now is the clock. nil is time.Now.
+	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
 

@@ -221,7 +221,7 @@ func (c *Config) exposed(err error) *web.Error {
 		status, expose = e.StatusCode(), e.StatusCode() < 500
 		err = e
 	}
-	if !expose || status < 400 || status > 599 {
+	if !expose || status < 300 || status > 599 { // a redirect ends a handler, too: see web.Error
 		return nil
 	}
 	e := &web.Error{Status: status, Detail: err.Error(), Err: err}

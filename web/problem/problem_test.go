@@ -275,6 +275,16 @@ func TestTheReasonIsInEveryLogFormat(t *testing.T) {
 	}
 }
 
+func TestARedirectOfAnotherPackagesError(t *testing.T) {
+	w := serve(Config{Form: Plain, DisableLog: true}, failing(&thrown{308, true, "moved", http.Header{"Location": {"/new"}}}))
+	if w.Code != 308 || w.Header().Get("Location") != "/new" || w.Body.String() != "moved" {
+		t.Errorf("got %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if w := serve(Config{DisableLog: true}, failing(&thrown{204, true, "done", nil})); w.Code != 500 {
+		t.Errorf("an error that says it is a success: got %d, want 500", w.Code)
+	}
+}
+
 func TestARedirectEndsAHandlerAsAnErrorDoes(t *testing.T) {
 	for _, c := range []struct {
 		rule   string

@@ -108,7 +108,8 @@ func New(cfg Config) func(http.Handler) http.Handler {
 
 // id is the first id that may stand in a log.
 func (c *Config) id(r *http.Request) string {
-	if id := r.Header.Get(c.Header); !c.IgnoreClient && c.wellFormed(id) {
+	// Two lines are joined, as some front doors do, and are no id.
+	if id := strings.Join(r.Header.Values(c.Header), ","); !c.IgnoreClient && c.wellFormed(id) {
 		return id
 	}
 	if e, ok := web.Event(r); ok && c.wellFormed(e.RequestID) {

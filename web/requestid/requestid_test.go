@@ -57,6 +57,13 @@ func TestTheFirstWellFormedIdCounts(t *testing.T) {
 	}
 }
 
+func TestTwoIdsAreNone(t *testing.T) {
+	seen, _ := serve(Config{Generate: func() string { return "made" }}, t.Context(), http.Header{"X-Request-Id": {"a", "b"}})
+	if seen != "made" {
+		t.Errorf("saw %q, want made", seen)
+	}
+}
+
 func TestTheFrontDoorsIdComesBeforeTheInvocations(t *testing.T) {
 	var e web.Request
 	if err := json.Unmarshal([]byte(`{"httpMethod":"GET","path":"/","requestContext":{"requestId":"JKJaXmPLvHcESHA="}}`), &e); err != nil {

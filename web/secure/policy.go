@@ -140,14 +140,14 @@ func HSTS(maxAge time.Duration, subdomains, preload bool) string {
 
 // A Group is where reports of a name go, in the header Report-To.
 type Group struct {
-	// Name is what a policy's report-to says. "" is "default".
+	// Name is what a policy's report-to says. Default: "default".
 	Name string
 
 	// URL is where a browser sends the reports. A group without one is left out.
 	URL string
 
-	// MaxAge is how long a browser remembers the group, in whole seconds. 0 is 365 days;
-	// negative makes it forget the group.
+	// MaxAge is how long a browser remembers the group, in whole seconds. Default: 365
+	// days. Negative makes it forget the group.
 	MaxAge time.Duration
 
 	// Subdomains makes the group count for subdomains too.

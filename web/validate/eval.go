@@ -51,7 +51,7 @@ func (p *place) String() string {
 	if p.parent == nil {
 		return p.root
 	}
-	return p.parent.String() + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(p.token)
+	return p.parent.String() + "/" + pointerEncoder.Replace(p.token)
 }
 
 func (p *place) in(token string) *place { return &place{parent: p, token: token} }

@@ -89,9 +89,8 @@ func confirm(findings []Finding, invalid *jsonschema.ValidationError, root strin
 func translate(v *jsonschema.ValidationError, root string) Finding {
 	_, pointer, _ := strings.Cut(v.SchemaURL, "#")
 	path := root
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	for _, token := range v.InstanceLocation {
-		path += "/" + escape.Replace(token)
+		path += "/" + pointerEncoder.Replace(token)
 	}
 	keyword := pointer[strings.LastIndexByte(pointer, '/')+1:]
 	if _, ok := v.ErrorKind.(*kind.FalseSchema); ok && strings.HasPrefix(keyword, "unevaluated") && len(v.InstanceLocation) > 0 {

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/gomiddy/middy/web/internal/jsontoken"
+	"github.com/gomiddy/middy/web/internal/pattern"
 )
 
 // Options of [Compile].
@@ -62,7 +64,7 @@ func Compile(schema []byte, o Options) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("validate: the schema is not JSON: %w", err)
 	}
-	compiled, err := newCompiler().compile(doc)
+	compiled, err := compileOnce(doc)
 	if err != nil {
 		return nil, fmt.Errorf("validate: %w", err)
 	}
@@ -74,9 +76,7 @@ func Compile(schema []byte, o Options) (*Schema, error) {
 	return &Schema{compiled: compiled, root: root, options: o, beyond: b.beyond}, nil
 }
 
-type compiler struct{ *jsonschema.Compiler }
-
-func newCompiler() compiler {
+func compileOnce(doc any) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
@@ -84,14 +84,44 @@ func newCompiler() compiler {
 	for name, check := range formats() {
 		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: check})
 	}
-	return compiler{c}
-}
-
-func (c compiler) compile(doc any) (*jsonschema.Schema, error) {
+	// The meta-schema compiles each pattern to see that it is one, and then the schema
+	// does.
+	known := map[string]jsonschema.Regexp{}
+	defer func() { known = nil }() // what comes later is a value of a client, with format regex
+	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
+		if re, ok := known[text]; ok {
+			return re, nil
+		}
+		re, err := compilePattern(text)
+		if err == nil && known != nil {
+			known[text] = re
+		}
+		return re, err
+	})
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, err
 	}
 	return c.Compile(schemaURL)
+}
+
+// ecma is a pattern that is known by its own text.
+type ecma struct {
+	*regexp.Regexp
+	text string
+}
+
+func (e ecma) String() string { return e.text }
+
+func compilePattern(text string) (jsonschema.Regexp, error) {
+	translated, err := pattern.Go(text)
+	if err != nil {
+		return nil, err
+	}
+	re, err := regexp.Compile(translated)
+	if err != nil {
+		return nil, err
+	}
+	return ecma{re, text}, nil
 }
 
 // nowhere loads no schema: neither files nor URLs.
@@ -286,7 +316,7 @@ func (b *builder) locate(location string) (*ordered, []string) {
 		if s, err := url.PathUnescape(token); err == nil {
 			token = s
 		}
-		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		token = pointerDecoder.Replace(token)
 		tokens = append(tokens, token)
 		switch v := at.(type) {
 		case *ordered:
@@ -318,12 +348,17 @@ func index(token string, n int) (int, bool) {
 	return i, token != "" && i < n
 }
 
+// The escapes of a JSON pointer's tokens: RFC 6901 section 3.
+var (
+	pointerEncoder = strings.NewReplacer("~", "~0", "/", "~1")
+	pointerDecoder = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
 // fragment writes a token of a JSON pointer as encodeURIComponent does: RFC 6901
 // section 6.
 func fragment(token string) string {
-	token = strings.NewReplacer("~", "~0", "/", "~1").Replace(token)
 	var b strings.Builder
-	for _, c := range []byte(token) {
+	for _, c := range []byte(pointerEncoder.Replace(token)) {
 		if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0 {
 			b.WriteByte(c)
 		} else {

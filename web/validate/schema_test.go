@@ -447,3 +447,30 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// A pattern means what it means to Ajv, and is told as it was written.
+func TestPatternsAreThoseOfECMA262(t *testing.T) {
+	t.Parallel()
+	s := compile(t, `{"pattern":"^\\s\\u0041.$","patternProperties":{"^\\cA$":false}}`)
+	for text, ok := range map[string]bool{"\u00a0Ab": true, "\vAb": true, " A\u2028": false, "A": false} {
+		f, err := s.Validate(text)
+		if (len(f) == 0) != ok || err != nil {
+			t.Errorf("%q: got %v, %v; want valid: %v", text, f, err, ok)
+		}
+		if !ok && f[0].Message != `must match pattern "^\s\u0041.$"` {
+			t.Errorf("%q: got %s", text, f[0].Message)
+		}
+	}
+	if f, err := s.Validate(map[string]any{"\x01": 1.0}); len(f) != 1 || err != nil {
+		t.Errorf("a name that a pattern forbids: got %v, %v", f, err)
+	}
+	for _, pattern := range []string{`(?i)a`, `(?P<n>a)`, `\\Aa`, `(?=a)`, `(`, `a{1,1001}`} {
+		if _, err := Compile([]byte(`{"pattern":"`+pattern+`"}`), Options{}); err == nil {
+			t.Errorf("%s: got no error", pattern)
+		}
+		format := compile(t, `{"format":"regex"}`)
+		if f, err := format.Validate(strings.ReplaceAll(pattern, `\\`, `\`)); len(f) != 1 || err != nil {
+			t.Errorf("%s is a regex: got %v, %v", pattern, f, err)
+		}
+	}
+}

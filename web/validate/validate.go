@@ -46,6 +46,12 @@
 //   - Formats are those of the RFCs that JSON Schema names, as in the tags of
 //     package web: a uuid is no URN, a date-time has no blank, a duration no gap
 //     (P1Y2D), an email may be quoted. A hostname's A-labels, xn--…, are not decoded.
+//   - Patterns are ECMA-262's with the flag u, as with Ajv, and run in linear time, by
+//     Go's engine. What that has not is an error of [Compile]: lookaround, such as in
+//     rules for passwords, backreferences, and counts above 1000. Split such a rule
+//     into an allOf of patterns.
+//   - The schema is of draft 2020-12: another $schema is an error, and nullable and
+//     example, of OpenAPI 3.0, are unknown keywords.
 //   - multipleOf is exact: 0.07 is a multiple of 0.01. Integers keep all their digits;
 //     any other number is judged as the float64 that a handler makes of it.
 //   - Findings about unknown properties are in the order of their names.
@@ -504,7 +510,7 @@ func (v *validator) parameter(r *http.Request, f Finding, in string) web.FieldEr
 	if path == "" {
 		name = missing(f)
 	} else {
-		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		name = pointerDecoder.Replace(name)
 	}
 	detail := v.cfg.Message(r, f)
 	if inner != "" {
@@ -530,7 +536,7 @@ func missing(f Finding) string {
 func pointerTo(path string) string {
 	pointer := "#"
 	for _, token := range strings.Split(path, "/")[1:] {
-		pointer += "/" + fragment(strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
+		pointer += "/" + fragment(pointerDecoder.Replace(token))
 	}
 	return pointer
 }

@@ -35,7 +35,10 @@
 //
 // This is Middy's ws-router, ws-json-body-parser and ws-response. Deviations:
 //
-//   - JSON does not parse on $connect and $disconnect, which have no body.
+//   - JSON does not parse on $connect and $disconnect, which have no body. It decodes
+//     into the type of the message, with the rules of its tags, which takes the place of
+//     the option reviver. Nesting is bounded, to 64 levels by default, and a name must
+//     not come twice.
 //   - Respond keeps a client for each endpoint; Middy sends everything to that of the
 //     first event. An API behind a domain name of its own is reached at its address
 //     at execute-api; Middy puts the stage behind a name whose paths have none. A

@@ -73,18 +73,18 @@ var ErrBadAnswer = errors.New("the answer is not one of the x402 protocol")
 // HTTPFacilitator speaks to a facilitator over HTTP. It is safe for concurrent
 // use.
 type HTTPFacilitator struct {
-	// URL of the facilitator. "" is https://x402.org/facilitator.
+	// URL of the facilitator. Default: https://x402.org/facilitator.
 	URL string
 	// AllowLoopbackHTTP lets URL be plain http on a loopback address.
 	AllowLoopbackHTTP bool
 	// Authorize adds credentials to a request. nil adds none.
 	Authorize func(r *http.Request) error
-	// Client sends the requests. nil is one that keeps no connection: it would not
+	// Client sends the requests. Default: one that keeps no connection: it would not
 	// survive a freeze. Redirects are not followed.
 	Client *http.Client
-	// MaxBytes bounds an answer. 0 is 64 KiB.
+	// MaxBytes bounds an answer. Default: 64 KiB.
 	MaxBytes int64
-	// Timeout bounds a call. 0 is 10 seconds.
+	// Timeout bounds a call. Default: 10 seconds.
 	Timeout time.Duration
 }
 

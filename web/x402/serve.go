@@ -47,12 +47,13 @@ func (p *payments) serve(w http.ResponseWriter, r *http.Request, next http.Handl
 }
 
 // header is the payment and the version that it is of; 0 is none. Version 2 wins,
-// and a version that is not enabled is not seen.
+// and a version that is not enabled is not seen. Two lines are joined, as some front
+// doors do, and are no payment.
 func (p *payments) header(r *http.Request) (version int, value string) {
-	if v := r.Header.Get("Payment-Signature"); v != "" && p.v2 {
+	if v := strings.Join(r.Header["Payment-Signature"], ","); v != "" && p.v2 {
 		return 2, v
 	}
-	if v := r.Header.Get("X-Payment"); v != "" && p.v1 {
+	if v := strings.Join(r.Header["X-Payment"], ","); v != "" && p.v1 {
 		return 1, v
 	}
 	return 0, ""

@@ -70,47 +70,47 @@ type Config struct {
 	Price string
 	// Amount in the token's smallest unit, an integer; it beats Price.
 	Amount string
-	// Decimals of the token: how many digits Price may have after the point. 0 is 6,
-	// as USDC has; negative is none.
+	// Decimals of the token: how many digits Price may have after the point. Default: 6,
+	// as USDC has. Negative: none.
 	Decimals int
-	// Network is a CAIP-2 identifier. "" is "eip155:8453", Base.
+	// Network is a CAIP-2 identifier. Default: "eip155:8453", Base.
 	Network string
-	// Versions of the protocol that are accepted and offered. Empty is 1 and 2.
+	// Versions of the protocol that are accepted and offered. Default: 1 and 2.
 	Versions []int
 	// Extra is data of the scheme, such as the name and version for EIP-712.
 	Extra map[string]any
-	// Description and MimeType tell the client what it buys. MimeType "" is
-	// application/json.
+	// Description and MimeType tell the client what it buys. Default of
+	// MimeType: application/json.
 	Description string
 	MimeType    string
 
 	// Human lets a request through without a payment when it returns true.
 	Human func(r *http.Request) bool
 
-	// Facilitator verifies and settles. nil is an [HTTPFacilitator] with
+	// Facilitator verifies and settles. Default: an [HTTPFacilitator] with
 	// FacilitatorURL.
 	Facilitator Facilitator
-	// FacilitatorURL "" is https://x402.org/facilitator.
+	// FacilitatorURL is its address. Default: https://x402.org/facilitator.
 	FacilitatorURL string
 	// Timeout bounds each call of the facilitator, within the request's own deadline.
-	// 0 is 10 seconds. A settlement goes on when the client has gone.
+	// Default: 10 seconds. A settlement goes on when the client has gone.
 	Timeout time.Duration
 
 	// BaseURL is what stands before the path in the resource's URL, outside Lambda.
-	// In Lambda it is the domain name of the event. "" is https://localhost. The Host
+	// In Lambda it is the domain name of the event. Default: https://localhost. The Host
 	// header is never believed.
 	BaseURL string
 
-	// MaxPaymentBytes bounds the payment header. 0 is 16 KiB; more is 431.
+	// MaxPaymentBytes bounds the payment header. Default: 16 KiB; more is 431.
 	MaxPaymentBytes int
-	// MaxBuffer is how many bytes of a response wait in memory for the settlement. 0
-	// is 1 MiB.
+	// MaxBuffer is how many bytes of a response wait in memory for the settlement.
+	// Default: 1 MiB.
 	MaxBuffer int
 
 	// Settled hears of each settlement that succeeded, before the response is sent.
 	Settled func(r *http.Request, s Settlement)
 
-	// Now is the clock. nil is time.Now.
+	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
 

@@ -408,6 +408,17 @@ func TestHostilePaymentHeaders(t *testing.T) {
 	}
 }
 
+func TestTwoPaymentsAreNone(t *testing.T) {
+	for _, name := range []string{"Payment-Signature", "X-Payment"} {
+		fac := good()
+		r := paidWith(name, v2("5", "a", "p"))
+		r.Header.Add(name, r.Header.Get(name))
+		if got := serve(New(Config{Amount: "5", PayTo: "p", Asset: "a", Facilitator: fac}), r, respond(200, "ok")); got.Code != 402 || fac.verifies != 0 {
+			t.Errorf("%s: got %d after %d verifications", name, got.Code, fac.verifies)
+		}
+	}
+}
+
 func TestAMemberThatComesTwiceIsRefused(t *testing.T) {
 	want := string(text(accepted("5", "a", "p")))
 	for rule, payment := range map[string]string{

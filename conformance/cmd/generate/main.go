@@ -12,6 +12,12 @@
 // runs our packages and gives every difference that a rule of
 // conformance/reasons.go explains its reason; what is left is a bug of ours, or
 // wants a reason of its own: -reason ID -match REGEXP.
+//
+//	go run ./conformance/cmd/generate -fresh -seed 42
+//
+// makes cases as people have them, of whole events of all front doors, runs them on
+// both, and fails on a difference that no reason explains. -keep FILE writes those that
+// differ: one whose kind is new belongs into a PACKAGE.spec.jsonl.
 package main
 
 import (
@@ -48,9 +54,14 @@ func run(ctx context.Context, args []string, out, problems io.Writer) error {
 	only := flags.String("only", "", "one package")
 	explain := flags.Bool("explain", false, "give differences of ours their reasons")
 	reason := flags.String("reason", "", "with -explain: the reason for those that no rule explains and -match matches")
+	unseen := flags.Bool("fresh", false, "run cases of another generator on both and store nothing")
+	keep := flags.String("keep", "", "with -fresh: a file for the cases that differ, with their reasons")
 	match := flags.String("match", "^$", "a regular expression over case ids")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *unseen {
+		return fresh(ctx, *seed, *only, *keep, out)
 	}
 	if *explain {
 		re, err := regexp.Compile(*match)

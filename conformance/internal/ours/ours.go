@@ -261,7 +261,12 @@ func (e *plain) Headers() http.Header { return e.header }
 // thrownValue is a value that is no error, which JavaScript can throw.
 type thrownValue struct{ value any }
 
-func (e *thrownValue) Error() string { return fmt.Sprint(e.value) }
+func (e *thrownValue) Error() string {
+	if e.value == nil {
+		return "null"
+	}
+	return fmt.Sprint(e.value)
+}
 
 func errorOf(err error) object {
 	var e *web.Error
@@ -272,6 +277,9 @@ func errorOf(err error) object {
 	case errors.As(err, &raw):
 		return object{"raw": raw.value}
 	case errors.As(err, &api): // Middy's clients give the code as the text
+		if api.ErrorCode() == "GoneException" {
+			return object{"status": http.StatusGone, "message": api.ErrorCode()}
+		}
 		return object{"status": nil, "message": api.ErrorCode()}
 	case errors.As(err, &e):
 		status := e.Status

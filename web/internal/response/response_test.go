@@ -1,6 +1,7 @@
 package response
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log"
@@ -152,5 +153,85 @@ func TestAHijackedConnectionGetsNoHeader(t *testing.T) {
 	finish()
 	if rec.Code != 418 {
 		t.Error("a hijack that failed took the header away:", rec.Code)
+	}
+}
+
+// bare is a writer with nothing but the interface.
+type bare struct{ http.ResponseWriter }
+
+// notifier is a writer of net/http's server.
+type notifier struct {
+	http.ResponseWriter
+	gone chan bool
+}
+
+func (n notifier) CloseNotify() <-chan bool { return n.gone }
+
+func TestCloseNotifyIsFoundBeneath(t *testing.T) {
+	beneath := notifier{httptest.NewRecorder(), make(chan bool, 1)}
+	hooked, _ := OnHeader(beneath, func(status int, _ http.Header) int { return status })
+	for rule, w := range map[string]http.ResponseWriter{
+		"the writer itself": beneath, "a hook": hooked, "a buffer": NewBuffer(hooked, 10), "a tracked one": Track(NewBuffer(beneath, 10)),
+	} {
+		beneath.gone <- true
+		select {
+		case <-CloseNotify(w):
+		default:
+			t.Errorf("%s: the client has gone, and nothing is heard of it", rule)
+			<-beneath.gone
+		}
+	}
+	select {
+	case <-CloseNotify(bare{httptest.NewRecorder()}):
+		t.Error("a writer that cannot tell said that the client has gone")
+	default:
+	}
+}
+
+func TestWhetherAResponseHasBegun(t *testing.T) {
+	for _, c := range []struct {
+		rule  string
+		write func(http.ResponseWriter)
+		want  bool
+	}{
+		{"nothing", func(http.ResponseWriter) {}, false},
+		{"a header", func(w http.ResponseWriter) { w.Header().Set("X-A", "1") }, false},
+		{"early hints", func(w http.ResponseWriter) { w.WriteHeader(103) }, false},
+		{"a status", func(w http.ResponseWriter) { w.WriteHeader(204) }, true},
+		{"a byte", func(w http.ResponseWriter) { _, _ = w.Write([]byte("a")) }, true},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			hooked, _ := OnHeader(httptest.NewRecorder(), func(status int, _ http.Header) int { return status })
+			for name, w := range map[string]http.ResponseWriter{
+				"a recorder": Track(httptest.NewRecorder()), "a hook": Track(hooked), "a buffer": Track(NewBuffer(httptest.NewRecorder(), 10)),
+			} {
+				c.write(w)
+				if got := Begun(w); got != c.want {
+					t.Errorf("%s: got %v, want %v", name, got, c.want)
+				}
+			}
+		})
+	}
+	hooked, _ := OnHeader(httptest.NewRecorder(), nil)
+	if Track(hooked) != hooked {
+		t.Error("a writer that knows was wrapped")
+	}
+	if Begun(bare{}) {
+		t.Error("a writer that does not know says that it has begun")
+	}
+}
+
+func TestTheFirstReasonStays(t *testing.T) {
+	var reason Reason
+	ctx := context.WithValue(t.Context(), ReasonKey{}, &reason)
+	if reason.Load() != nil {
+		t.Errorf("got %v before there is one", reason.Load())
+	}
+	if !Record(ctx, io.EOF) || !Record(ctx, io.ErrUnexpectedEOF) || reason.Load() != io.EOF {
+		t.Errorf("got %v, want the first", reason.Load())
+	}
+	if Record(t.Context(), io.EOF) {
+		t.Error("nobody asks, and Record says that somebody does")
 	}
 }

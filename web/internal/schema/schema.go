@@ -77,7 +77,7 @@ func InputOf(t reflect.Type) (*Input, error) {
 		return nil, fmt.Errorf("the input is %v; it must be a struct whose fields say where they come from", t)
 	}
 	in := &Input{}
-	if err := in.params(t, nil); err != nil {
+	if err := in.params(t, nil, nil); err != nil {
 		return nil, err
 	}
 	members, err := members(t, true)
@@ -91,7 +91,20 @@ func InputOf(t reflect.Type) (*Input, error) {
 	return in, in.unique()
 }
 
-func (in *Input) params(t reflect.Type, index []int) error {
+// embedded reads the fields of a struct that f embeds, in t, by value or by pointer.
+func (in *Input) embedded(t reflect.Type, f reflect.StructField, at []int, above []reflect.Type) error {
+	inner := embedded(f, "")
+	switch {
+	case slices.Contains(above, inner):
+		return nil // it holds itself: encoding/json goes once around, too
+	case f.Type.Kind() == reflect.Pointer && !f.IsExported():
+		return fmt.Errorf("%v embeds a pointer to the unexported %v: nobody can set it", t, inner)
+	}
+	return in.params(inner, at, above)
+}
+
+func (in *Input) params(t reflect.Type, index []int, above []reflect.Type) error {
+	above = append(above[:len(above):len(above)], t)
 	var errs []error
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -102,8 +115,8 @@ func (in *Input) params(t reflect.Type, index []int) error {
 		case f.Type == requestType && f.IsExported() && !tagged && !member:
 			in.Request = at
 			continue
-		case !tagged && f.Anonymous && f.Type.Kind() == reflect.Struct && !member:
-			errs = append(errs, in.params(f.Type, at))
+		case !tagged && !member && embedded(f, "") != nil:
+			errs = append(errs, in.embedded(t, f, at, above))
 			continue
 		case !tagged && (member || !f.IsExported()):
 			continue

@@ -13,11 +13,11 @@ import (
 
 // Config of [New]. Verify is required.
 type Config struct {
-	// Sources of the token. The default is the Authorization header.
+	// Sources of the token. Default: the Authorization header.
 	Sources Sources
-	// MaxTokenBytes is the longest token that is given to Verify. 0 is 16 KiB.
+	// MaxTokenBytes is the longest token that is given to Verify. Default: 16 KiB.
 	MaxTokenBytes int
-	// Realm goes into WWW-Authenticate. Public.
+	// Realm goes into WWW-Authenticate. Public. Default: none.
 	Realm string
 	// DPoP also accepts the scheme DPoP in the Authorization header. It checks no proof:
 	// package dpop does, inside this middleware, with what [FromContext] returns.
@@ -145,7 +145,7 @@ func (c *Config) answer(err error, scheme string) *web.Error {
 type TokenError struct {
 	// Reason is in Middy's words, where Middy has words for it.
 	Reason string
-	// Public is what the client may read. "" is "The token is not valid."
+	// Public is what the client may read. Default: "The token is not valid."
 	Public string
 	// Err is what a library said, or nil.
 	Err error
