@@ -192,7 +192,7 @@ func setInt(v reflect.Value, s string, r *schema.Rules) string {
 
 func setUint(v reflect.Value, s string, r *schema.Rules) string {
 	n, err := strconv.ParseUint(s, 10, v.Type().Bits())
-	if err != nil && strings.HasPrefix(s, "-") {
+	if strings.HasPrefix(s, "-") {
 		if _, negative := strconv.ParseInt(s, 10, 64); negative == nil {
 			return "must be at least 0"
 		}
@@ -273,7 +273,7 @@ func (b *binding) bind(r *http.Request, query url.Values, v reflect.Value) (wron
 		return ""
 	case b.elem != nil:
 		return b.setAll(v, values)
-	case len(values) > 1 && b.In == schema.Header:
+	case b.In == schema.Header:
 		return b.parse(v, strings.Join(values, ", ")) // one value, whatever the lines: RFC 9110 section 5.3
 	case len(values) > 1:
 		return "must be given once"
@@ -356,7 +356,7 @@ func (p *plan) bindBody(w http.ResponseWriter, r *http.Request, in reflect.Value
 
 // readJSON returns the body, which is JSON within the limits, or nothing.
 func readJSON(w http.ResponseWriter, r *http.Request, l limits) ([]byte, error) {
-	if r.Body == nil || r.ContentLength == 0 {
+	if r.ContentLength == 0 {
 		return nil, nil
 	}
 	if r.ContentLength > 0 { // do not read what will not be used
@@ -365,7 +365,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, l limits) ([]byte, error) 
 		}
 	}
 	data, err := readAll(w, r, l.bytes)
-	if err != nil || len(data) == 0 {
+	if len(data) == 0 {
 		return nil, err
 	}
 	if r.ContentLength < 0 {
@@ -437,8 +437,8 @@ func tooLarge(limit int64) error {
 
 // at is the field at index, in structs that are made where they are missing.
 func at(v reflect.Value, index []int) reflect.Value {
-	for i, x := range index {
-		if i > 0 && v.Kind() == reflect.Pointer {
+	for _, x := range index {
+		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
 				v.Set(reflect.New(v.Type().Elem()))
 			}

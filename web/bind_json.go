@@ -421,9 +421,7 @@ func (c *compiler) fill(f *value) (err error) {
 		return err
 	}
 	f.null = kind == schema.Raw && t.Kind() != reflect.Pointer
-	if kind == schema.Object && t.Kind() == reflect.Struct {
-		f.inner = c.objects[t]
-	}
+	f.inner = c.objects[t] // nil for what is no struct
 	if !f.field.Rules.HasDefault {
 		return nil
 	}
@@ -572,14 +570,14 @@ func withoutFraction(s string) string {
 	if !strings.ContainsAny(s, ".eE") {
 		return s
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || len(s) > 64 || math.Abs(f) >= 1<<64 || f != 0 && math.Abs(f) < 1 {
-		return s // no integer, or more digits than one has: exact arithmetic is slow
-	}
 	if mantissa, _, _ := strings.Cut(strings.ToLower(s), "e"); strings.Trim(mantissa, "-0.") == "" {
 		return "0"
 	}
-	if r, ok := new(big.Rat).SetString(s); ok && f != 0 && r.IsInt() { // a float64 has lost digits
+	f, _ := strconv.ParseFloat(s, 64)
+	if len(s) > 64 || math.Abs(f) >= 1<<64 || math.Abs(f) < 1 {
+		return s // no integer, or more digits than one has: exact arithmetic is slow, and for 1e-999999 very slow
+	}
+	if r, _ := new(big.Rat).SetString(s); r.IsInt() { // a float64 has lost digits
 		return r.Num().String()
 	}
 	return s

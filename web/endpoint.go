@@ -147,7 +147,7 @@ func JSON[In, Out any](f func(context.Context, In) (Out, error), cfg ...Endpoint
 		panic(fmt.Errorf("web: JSON(func(context.Context, %v) (%v, error)): %w", reflect.TypeFor[In](), reflect.TypeFor[Out](), err))
 	}
 	op := Operation{Input: reflect.TypeFor[In](), Output: reflect.TypeFor[Out](), Status: statusOf[Out](), RefusesUnknown: c.RefuseUnknown}
-	if op.Output == reflect.TypeFor[struct{}]() || !mayHaveBody(op.Status) {
+	if !mayHaveBody(op.Status) {
 		op.Output = nil
 	}
 	return &Endpoint{op: op, serve: func(w http.ResponseWriter, r *http.Request) {
@@ -261,7 +261,7 @@ func writeResult[Out any](w http.ResponseWriter, out *Out) error {
 		return fmt.Errorf("web: %T answers with the status %d, which is no final status", *out, status)
 	}
 	header, hasHeader := implements[interface{ Headers(http.Header) }](out)
-	if _, empty := any(*out).(struct{}); empty || !mayHaveBody(status) {
+	if !mayHaveBody(status) {
 		if hasHeader {
 			header.Headers(w.Header())
 		}

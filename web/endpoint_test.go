@@ -159,12 +159,15 @@ func TestEveryWrongParameterIsNamedAtOnce(t *testing.T) {
 
 func TestParameterEdges(t *testing.T) {
 	type in struct {
-		N    int      `query:"n" required:"true"`
-		U    uint8    `query:"u"`
-		F    float32  `query:"f"`
-		L    []string `header:"X-List" maxItems:"2"`
-		One  string   `header:"X-One"`
-		Rest string   `path:"rest"`
+		N    int         `query:"n" required:"true"`
+		U    uint8       `query:"u"`
+		F    float32     `query:"f"`
+		L    []string    `header:"X-List" maxItems:"2"`
+		One  string      `header:"X-One"`
+		E    json.Number `query:"e"`
+		IP   net.IP      `query:"ip"`
+		I    []int       `header:"X-I"`
+		Rest string      `path:"rest"`
 	}
 	for _, c := range []struct {
 		rule, query string
@@ -179,6 +182,10 @@ func TestParameterEdges(t *testing.T) {
 		{"an integer that no int holds", "n=9223372036854775808", nil, "query n: must be between -9223372036854775808 and 9223372036854775807"},
 		{"a float that is too large", "n=1&f=1e39", nil, "query f: is too large"},
 		{"infinity is no number", "n=1&f=Inf", nil, "query f: must be a number"},
+		{"two signs are no number", "n=1&e=1-2", nil, "query e: must be a number"},
+		{"a hexadecimal is no number", "n=1&e=0x10", nil, "query e: must be a number"},
+		{"a list that decodes itself is one value", "n=1&ip=192.0.2.1", nil, ""},
+		{"a comma in a quoted element separates nothing", "n=1", []string{"X-I", `"1,2"`}, "header X-I: must be an integer"},
 		{"too many elements of a list", "n=1", []string{"X-List", "a,b", "X-List", "c"}, "header X-List: must have at most 2 items"},
 		{"lines of a scalar header are one value", "n=1", []string{"X-One", "a", "X-One", "b"}, ""},
 		{"unknown parameters are nobody's", "n=1&x=2", nil, ""},
@@ -350,6 +357,8 @@ func TestEveryWrongMemberIsPointedAt(t *testing.T) {
 		}},
 		{"null counts as nothing", `{"items":[{"name":null}]}`, []string{"#/items/0/name : is required"}},
 		{"numbers in strings that are none", `{"quoted":"null"}`, []string{"#/quoted : must be a string that holds the value"}},
+		{"nothing in a string is no number", `{"quoted":""}`, []string{"#/quoted : must be a string that holds the value"}},
+		{"an object is no number, and is stepped over", `{"item":{"name":"a","count":{"a":1,"b":[2]},"price":-1}}`, []string{"#/item/count : must be an integer", "#/item/price : must be at least 0"}},
 		{"not an object", `[1,"}"]`, []string{"# : must be an object"}},
 		{"null", `null`, []string{"# : must be an object"}},
 	} {
@@ -359,6 +368,42 @@ func TestEveryWrongMemberIsPointedAt(t *testing.T) {
 				t.Errorf("%d\ngot  %q\nwant %q", w.Code, got, c.want)
 			}
 		})
+	}
+}
+
+// null is nothing, but where the type has a null of its own, as encoding/json has it.
+func TestNullInABody(t *testing.T) {
+	type in struct {
+		Any  any             `json:"any" required:"true"`
+		Raw  json.RawMessage `json:"raw"`
+		Ptr  *picky          `json:"ptr"`
+		List []any           `json:"list"`
+		Ints []*int          `json:"ints"`
+		IP   net.IP          `json:"ip"` // bytes that decode text
+	}
+	var got in
+	w := ask(t, "POST /", echo(&got), "POST", "/", `{"any":null,"raw":null,"ptr":null,"list":[null],"ints":[null],"ip":"192.0.2.1"}`)
+	want := in{Raw: json.RawMessage("null"), List: []any{nil}, Ints: []*int{nil}, IP: net.ParseIP("192.0.2.1")}
+	if w.Code != 204 || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %d %s %+v, want %+v", w.Code, w.Body, got, want)
+	}
+	type required struct {
+		Ptr *picky `json:"ptr" required:"true"`
+	}
+	w = ask(t, "POST /", echo(new(required)), "POST", "/", `{"ptr":null}`)
+	if all := complaints(problemOf(t, w)); !slices.Equal(all, []string{"#/ptr : is required"}) {
+		t.Errorf("a pointer that is null: got %q, want that it is required", all)
+	}
+}
+
+// 1e-999999 is written quickly, and exact arithmetic takes 30 ms for it.
+func TestATinyNumberCostsWhatAnyNumberCosts(t *testing.T) {
+	type in struct {
+		N []int `json:"n"`
+	}
+	w := ask(t, "POST /", echo(new(in)), "POST", "/", `{"n":[`+strings.Repeat("1e-999999,", 50_000)+`0]}`)
+	if all := complaints(problemOf(t, w)); w.Code != 422 || len(all) != 64 || all[0] != "#/n/0 : must be an integer" {
+		t.Errorf("got %d %.3q, want that they are no integers", w.Code, all)
 	}
 }
 
@@ -391,6 +436,8 @@ func TestWhatIsNoBodyIsRefused(t *testing.T) {
 		{"not UTF-8", "{\"a\":\"\xff\"}", "application/json", 400, "The body is not UTF-8."},
 		{"as deep as allowed", `{"a":[[1]]}`, "application/json", 204, ""},
 		{"deeper", `{"a":[[[1]]]}`, "application/json", 400, "The body is nested deeper than 3 levels."},
+		{"arrays beside each other are not deeper", `{"a":[[],[]]}`, "application/json", 204, ""},
+		{"nor are objects", `{"a":[{},{}]}`, "application/json", 204, ""},
 		{"brackets in strings are not depth", `{"a":"[[[[\"[["}`, "application/json", 204, ""},
 		{"too many values", `{"a":[1,2,3,4,5,6,7,8,9,0]}`, "application/json", 413, "The body has more than 9 values."},
 		{"too large", `{"a":"` + strings.Repeat("x", 64) + `"}`, "application/json", 413, "The body is larger than 64 bytes."},
@@ -476,6 +523,23 @@ func TestAWholeBody(t *testing.T) {
 		}
 		if w := ask(t, "/", echo(&got), "POST", "/", `{"name":"a"}`); w.Code != 204 || got.Item.Name != "a" {
 			t.Errorf("%d %+v", w.Code, got)
+		}
+	})
+	t.Run("a pointer may be required", func(t *testing.T) {
+		type required struct {
+			Item *item `body:"" required:"true"`
+		}
+		w := ask(t, "/", echo(new(required)), "POST", "/", ``)
+		if got := complaints(problemOf(t, w)); !slices.Equal(got, []string{"# : a JSON body is required"}) {
+			t.Errorf("got %q, want that a JSON body is required", got)
+		}
+	})
+	t.Run("a body with a default is optional", func(t *testing.T) {
+		var got struct {
+			N int `body:"" default:"5"`
+		}
+		if w := ask(t, "/", echo(&got), "POST", "/", ``); w.Code != 204 || got.N != 5 {
+			t.Errorf("got %d %+v, want 5", w.Code, got)
 		}
 	})
 	t.Run("a scalar", func(t *testing.T) {
@@ -584,6 +648,10 @@ type typed struct{ S string }
 
 func (typed) Headers(h http.Header) { h.Set("Content-Type", "application/vnd.x+json") }
 
+type reset struct{ X string }
+
+func (reset) Status() int { return 205 }
+
 type nothing struct{}
 
 func TestTheResult(t *testing.T) {
@@ -601,10 +669,13 @@ func TestTheResult(t *testing.T) {
 		{"with methods of the pointer", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 202, X: "x"}, nil }), 202, `{"X":"x"}`, [2]string{}},
 		{"a nil pointer is null", web.JSON(func(context.Context, nothing) (*created, error) { return nil, nil }), 200, `null`, [2]string{}},
 		{"nothing is 204", web.JSON(func(context.Context, nothing) (struct{}, error) { return struct{}{}, nil }), 204, ``, [2]string{"Content-Type", ""}},
+		{"204 has no body", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 204}, nil }), 204, ``, [2]string{"Content-Type", ""}},
+		{"205 has no body", web.JSON(func(context.Context, nothing) (reset, error) { return reset{}, nil }), 205, ``, [2]string{"Content-Type", ""}},
 		{"304 has no body", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 304}, nil }), 304, ``, [2]string{"Content-Type", ""}},
 		{"its own media type", web.JSON(func(context.Context, nothing) (typed, error) { return typed{"x"}, nil }), 200, `{"S":"x"}`, [2]string{"Content-Type", "application/vnd.x+json"}},
 		{"an interface", web.JSON(func(context.Context, nothing) (any, error) { return created{"7"}, nil }), 201, `{"id":"7"}`, [2]string{"Location", "/orders/7"}},
 		{"no final status", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 100}, nil }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
+		{"no status of HTTP", web.JSON(func(context.Context, nothing) (choosy, error) { return choosy{code: 600}, nil }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
 		{"what cannot be JSON", web.JSON(func(context.Context, nothing) (any, error) { return func() {}, nil }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
 		{"the function's error", web.JSON(func(context.Context, nothing) (any, error) { return nil, web.Errorf(404, "no such order") }), 404, `{"title":"Not Found","status":404,"detail":"no such order"}` + "\n", [2]string{}},
 		{"an error that is not for clients", web.JSON(func(context.Context, nothing) (any, error) { return nil, errors.New("secret") }), 500, `{"title":"Internal Server Error","status":500}` + "\n", [2]string{}},
@@ -629,6 +700,7 @@ func TestDescribe(t *testing.T) {
 		{web.JSON(func(context.Context, stay) (created, error) { return created{}, nil }), web.Operation{Input: reflect.TypeFor[stay](), Output: reflect.TypeFor[created](), Status: 201}},
 		{web.JSON(func(context.Context, stay) (*created, error) { return nil, nil }), web.Operation{Input: reflect.TypeFor[stay](), Output: reflect.TypeFor[*created](), Status: 201}},
 		{web.JSON(func(context.Context, stay) (struct{}, error) { return struct{}{}, nil }), web.Operation{Input: reflect.TypeFor[stay](), Status: 204}},
+		{web.JSON(func(context.Context, stay) (reset, error) { return reset{}, nil }), web.Operation{Input: reflect.TypeFor[stay](), Status: 205}},
 		{web.JSON(func(context.Context, stay) (int, error) { return 0, nil }, web.EndpointConfig{RefuseUnknown: true}), web.Operation{Input: reflect.TypeFor[stay](), Output: reflect.TypeFor[int](), Status: 200, RefusesUnknown: true}},
 	} {
 		if got := c.e.Describe(); got != c.want {
@@ -723,6 +795,13 @@ func TestLimitsCanBeSwitchedOff(t *testing.T) {
 			t.Errorf("%d %.100s", w.Code, w.Body)
 		}
 	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/", strings.NewReader(`{"a":1}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.ContentLength = 1 << 50 // of which no memory is made
+	if h.ServeHTTP(w, r); w.Code != 204 {
+		t.Errorf("a length that is a promise only: got %d %s, want 204", w.Code, w.Body)
+	}
 	if w := ask(t, "/", h, "POST", "/", strings.Repeat("[", 10_001)); w.Code != 400 {
 		t.Errorf("deeper than encoding/json goes: %d", w.Code)
 	}
@@ -772,6 +851,11 @@ func TestTagsThatMakeNoSenseFailAtColdStart(t *testing.T) {
 		{"there is never more than one value", func() {
 			echo(new(struct {
 				A []int `path:"a"`
+			}))
+		}},
+		{"there is never more than one value", func() {
+			echo(new(struct {
+				A []int `cookie:"a"`
 			}))
 		}},
 		{"is bound twice", func() {
@@ -1054,6 +1138,9 @@ func TestADecoderKeepsTheSameRulesOutsideOfHTTP(t *testing.T) {
 				t.Errorf("%v %v", got, err)
 			}
 		})
+	}
+	if got, err := web.NewDecoder[int](web.EndpointConfig{MaxBody: -1}).Decode([]byte("7")); err != nil || got != 7 {
+		t.Errorf("without a limit: got %d, %v", got, err)
 	}
 	if _, err := web.NewDecoder[stay](web.EndpointConfig{}).Decode([]byte(`{"from":5,"to":3}`)); err == nil || !strings.Contains(fmt.Sprint(err), "not valid") {
 		t.Errorf("Validate was not asked: %v", err)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -34,11 +36,12 @@ func TestWriteError(t *testing.T) {
 			rec := httptest.NewRecorder()
 			rec.Header().Set("Content-Encoding", "gzip")
 			rec.Header().Set("Etag", `"stale"`)
+			rec.Header().Set("Content-Digest", "sha-256=:stale:")
 			web.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return c.err }).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
 			if rec.Code != c.status || strings.TrimSpace(rec.Body.String()) != c.body {
 				t.Errorf("got %d %s", rec.Code, rec.Body)
 			}
-			if h := rec.Header(); h.Get("Content-Type") != "application/problem+json" || h.Get("Content-Encoding") != "" || h.Get("Etag") != "" {
+			if h := rec.Header(); h.Get("Content-Type") != "application/problem+json" || h.Get("Content-Encoding") != "" || h.Get("Etag") != "" || h.Get("Content-Digest") != "" {
 				t.Errorf("the header describes another response: %v", h)
 			}
 		})
@@ -49,6 +52,9 @@ func TestAnErrorForTheLogHasItsReason(t *testing.T) {
 	err := &web.Error{Status: 502, Detail: "try later", Err: io.ErrUnexpectedEOF}
 	if got := err.Error(); got != "web: 502 Bad Gateway: try later: unexpected EOF" || !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(got)
+	}
+	if got := (&web.Error{Status: 404, Detail: "no order 42"}).Error(); got != "web: 404 Not Found: no order 42" {
+		t.Errorf("without a reason: got %q", got)
 	}
 	if got := web.Errorf(400, "%w", io.EOF).Error(); got != "web: 400 Bad Request: EOF" {
 		t.Error(got)
@@ -70,6 +76,46 @@ func TestTheUserChoosesHowErrorsAreWritten(t *testing.T) {
 	web.WriteError(rec, httptest.NewRequest("GET", "/", nil), &web.Error{Status: 405, Header: http.Header{"allow": {"GET"}}})
 	if rec.Header().Get("Allow") != "GET" {
 		t.Error(rec.Header())
+	}
+}
+
+// Behind a server nobody asks for the reason: the log of the ErrorWriter has it, or
+// slog's, and not both.
+func TestAResponseThatBreaksOffIsLoggedOnce(t *testing.T) {
+	var logged strings.Builder
+	log.SetOutput(&logged) // where slog's default writes
+	defer log.SetOutput(os.Stderr)
+	begun := web.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		_, _ = io.WriteString(w, "half of it")
+		return errors.New("the table has gone")
+	})
+	for _, c := range []struct {
+		rule           string
+		chosen         bool
+		written, inLog int
+	}{
+		{"by slog", false, 0, 1},
+		{"by the ErrorWriter", true, 1, 0},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			logged.Reset()
+			written := 0
+			r := httptest.NewRequest("GET", "/", nil)
+			if c.chosen {
+				r = r.WithContext(web.WithErrorWriter(r.Context(), func(http.ResponseWriter, *http.Request, error) { written++ }))
+			}
+			func() {
+				defer func() {
+					if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // net/http compares so
+						t.Errorf("got %v, want a response that breaks off", v)
+					}
+				}()
+				begun.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+			if inLog := strings.Count(logged.String(), "the table has gone"); written != c.written || inLog != c.inLog {
+				t.Errorf("the ErrorWriter heard of %d errors and slog of %d, want %d and %d: %s", written, inLog, c.written, c.inLog, &logged)
+			}
+		})
 	}
 }
 

@@ -62,15 +62,19 @@ func TestThePathOfEveryDoor(t *testing.T) {
 		{"a function URL whose event has only the decoded path", `{"version":"2.0","requestContext":{"domainName":"x.lambda-url.us-east-1.on.aws","http":{"method":"GET","path":"/100%41"}}}`, "/100%41", "", "/100%2541"},
 		{"a function URL under a name of one's own", strings.Replace(urlEvent("/a%20b", "/a b", ""), "x.lambda-url.us-east-1.on.aws", "localhost", 1), "/a b", "", "/a%20b"},
 		{"an HTTP API decodes", v2("/a b/ä", "/a b/ä"), "/a b/ä", "", "/a%20b/%C3%A4"},
+		{"an HTTP API: what it decoded is encoded for the request line", v2("/ä", "/ä"), "/ä", "", "/%C3%A4"},
 		{"an HTTP API decodes once", v2("/a%41", "/a%41"), "/a%41", "", "/a%2541"},
 		{"an HTTP API with payload 1.0, if it encodes", v1("/caf%C3%A9"), "/café", "", "/caf%C3%A9"},
 		{"an HTTP API with payload 1.0, if it decodes", v1("/café 100%41"), "/café 100%41", "", "/caf%C3%A9%20100%2541"},
+		{"an HTTP API with payload 1.0 that has a space", v1("/a b%2F"), "/a b%2F", "", "/a%20b%252F"},
+		{"an HTTP API with payload 1.0 that has more than ASCII", v1("/ä%2F"), "/ä%2F", "", "/%C3%A4%252F"},
 		{"a REST API: the usual spelling", restEvent("/files/It%20is"), "/files/It is", "", "/files/It%20is"},
 		{"a REST API: another spelling", restEvent("/files/%49t"), "/files/It", "/files/%49t", "/files/%49t"},
 		{"a REST API: marks that may stand in a path", restEvent("/a!b*c[1]"), "/a!b*c[1]", "/a!b*c[1]", "/a!b*c[1]"},
 		{"a load balancer: as it came, also what should be escaped", albEvent("/a|b"), "/a|b", "/a|b", "/a|b"},
 		{"a load balancer: bytes beyond ASCII", albEvent("/ä"), "/ä", "/ä", "/ä"},
 		{"a space, which no client has sent, is not in a request line", albEvent("/a b"), "/a b", "", "/a%20b"},
+		{"nor is DEL", `{"httpMethod":"GET","path":"/a\u007f","requestContext":{"elb":{}},"headers":{}}`, "/a\x7f", "", "/a%7F"},
 		{"nor a question mark in the path", restEvent("/a?b"), "/a?b", "", "/a%3Fb"},
 		{"a bad escape stays", restEvent("/100%"), "/100%", "", "/100%25"},
 		{"VPC Lattice", `{"method":"GET","raw_path":"/a%2Fb%20c?x=1"}`, "/a/b c", "/a%2Fb%20c", "/a%2Fb%20c?x=1"},
@@ -580,14 +584,36 @@ func TestASecondStatusIsLoggedWithItsLine(t *testing.T) {
 	var b bytes.Buffer
 	log.SetOutput(&b)
 	defer log.SetOutput(os.Stderr)
-	for _, mw := range []func(http.Handler) http.Handler{func(h http.Handler) http.Handler { return h }, cors.New(cors.Config{})} {
+	twice := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(201)
+		w.WriteHeader(500)
+	})
+	late := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(201)
+		http.Error(w, "no", 500)
+	})
+	var deep http.Handler = http.HandlerFunc(http.NotFound)
+	for range 20 {
+		deep = http.HandlerFunc(deep.ServeHTTP)
+	}
+	far := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(201)
+		deep.ServeHTTP(w, r)
+	})
+	for _, c := range []struct {
+		rule string
+		h    http.Handler
+		want string
+	}{
+		{"the handler", twice, "promises_test.go:"},
+		{"the handler inside a middleware", cors.New(cors.Config{})(twice), "promises_test.go:"},
+		{"who called net/http", late, "promises_test.go:"},
+		{"the last that is known of a deep stack", far, "call from net/http.HandlerFunc.ServeHTTP ("},
+	} {
 		b.Reset()
-		invoke(t, mw(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(201)
-			w.WriteHeader(500)
-		})), payload(t, "rest"))
-		if got := b.String(); !strings.Contains(got, "superfluous response.WriteHeader call from") || !strings.Contains(got, "promises_test.go:") {
-			t.Errorf("logged %q, want net/http's sentence and the line", got)
+		invoke(t, c.h, payload(t, "rest"))
+		if got := b.String(); !strings.Contains(got, "superfluous response.WriteHeader call from") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: logged %q, want net/http's sentence and %q", c.rule, got, c.want)
 		}
 	}
 }
@@ -599,6 +625,24 @@ func TestWhatAFunctionCannotSend(t *testing.T) {
 	}
 	if _, err := web.Stream(upgrade)(t.Context(), decode(t, "functionurl")); err == nil || !strings.Contains(err.Error(), "switches protocols") {
 		t.Errorf("101, streamed: got %v", err)
+	}
+	var after error
+	_, _ = web.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		upgrade(w, r)
+		_, after = io.WriteString(w, "a")
+	}))(t.Context(), decode(t, "rest"))
+	if !errors.Is(after, http.ErrBodyNotAllowed) {
+		t.Errorf("Write after 101: got %v, want ErrBodyNotAllowed", after)
+	}
+	for _, status := range []int{-1, 0, 99, 1000} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("WriteHeader(%d) did not panic", status)
+				}
+			}()
+			_, _ = web.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))(t.Context(), decode(t, "rest"))
+		}()
 	}
 	var hijack error
 	invoke(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -657,6 +701,9 @@ func TestAResultThatIsNoResponse(t *testing.T) {
 	})
 	text := web.EventHandler(func(context.Context, json.RawMessage) (string, error) { return "hi", nil })
 	list := web.EventHandler(func(context.Context, json.RawMessage) ([]int, error) { return []int{1}, nil })
+	response := func(text string) http.Handler {
+		return web.EventHandler(func(context.Context, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(text), nil })
+	}
 	none := web.EventHandler(func(context.Context, json.RawMessage) (any, error) { return nil, nil })
 	for _, c := range []struct {
 		rule, door string
@@ -670,6 +717,9 @@ func TestAResultThatIsNoResponse(t *testing.T) {
 		{"an HTTP API: nothing", "httpapi", none, 200, `null`},
 		{"an HTTP API: a text without its quotes", "httpapi", text, 200, `hi`},
 		{"a function URL: a text with them", "functionurl", text, 200, `"hi"`},
+		{"an HTTP API: a response", "httpapi", response(`{"statusCode":201,"body":"hi"}`), 201, `hi`},
+		{"a response whose headers are none", "httpapi", response(`{"statusCode":201,"headers":[1]}`), 500, ""},
+		{"an object without a statusCode at a REST API", "rest", typed, 500, ""},
 		{"a REST API has no such rule", "rest", list, 500, ""},
 		{"payload 1.0 has none", "httpapi1", list, 500, ""},
 		{"a load balancer has none", "alb", list, 500, ""},

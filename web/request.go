@@ -494,8 +494,8 @@ func (d *decoding) escaped() bool {
 		if d.e.AccountID == "anonymous" {
 			return d.rawPath != "" // a function URL under another name
 		}
-		plain, err := url.PathUnescape(d.rawPath)
-		return err == nil && plain == d.httpPath && plain != d.rawPath
+		plain, _ := url.PathUnescape(d.rawPath) // "" when it has a bad escape
+		return plain == d.httpPath && plain != d.rawPath
 	case FunctionURL:
 		return d.rawPath != ""
 	case HTTPAPI1:
@@ -798,7 +798,7 @@ func notInPath(c rune) bool { return c <= ' ' || c == '?' || c == 0x7f }
 
 // pathValue decodes what a REST API sends encoded.
 func (e *Request) pathValue(value string) string {
-	if e.Door == RESTAPI && strings.Contains(value, "%") {
+	if e.Door == RESTAPI {
 		if plain, err := url.PathUnescape(value); err == nil {
 			return plain
 		}
@@ -812,8 +812,8 @@ func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path
 	}
-	rest, ok := strings.CutPrefix(path, "/"+stage)
-	if !ok || (rest != "" && rest[0] != '/') {
+	rest := strings.TrimPrefix(path, "/"+stage)
+	if rest != "" && rest[0] != '/' {
 		return path
 	}
 	return rest

@@ -94,7 +94,7 @@ func (r Response) appendHead(dst []byte) []byte {
 		dst = r.appendSingle(dst, func(_ string, v []string) bool { return len(v) == 1 })
 		dst = r.appendMulti(dst, func(v []string) bool { return len(v) > 1 })
 	case ALBMulti:
-		dst = r.appendMulti(dst, func([]string) bool { return true })
+		dst = r.appendMulti(dst, func(v []string) bool { return len(v) > 0 })
 	case ALB, Lattice1, Lattice:
 		dst = r.appendSingle(dst, func(string, []string) bool { return true })
 	default:
@@ -164,7 +164,7 @@ func token(name string) bool {
 // taken for Latin-1, which fields had before they were opaque bytes.
 func appendValue(dst []byte, value string) []byte {
 	for i := range len(value) {
-		if c := value[i]; c < ' ' && c != '\t' || c >= 0x7f {
+		if c := value[i]; c < ' ' || c >= 0x7f {
 			return eventjson.AppendString(dst, cleaned(value))
 		}
 	}
@@ -221,7 +221,7 @@ func (r Response) appendSingle(dst []byte, want func(name string, values []strin
 // still takes several names, and to the client they are the same.
 func cased(name string, i int) string {
 	b := []byte(name)
-	for j := len(b) - 1; j >= 0 && i > 0; j-- {
+	for j := len(b) - 1; j >= 0; j-- {
 		if b[j] == '-' {
 			continue
 		}
@@ -239,7 +239,7 @@ func (r Response) appendMulti(dst []byte, want func(values []string) bool) []byt
 	var buf [16]string
 	for _, name := range r.names(buf[:0]) {
 		values := r.Header[name]
-		if len(values) == 0 || !want(values) {
+		if !want(values) {
 			continue
 		}
 		if !first {

@@ -183,6 +183,8 @@ func TestRequestEdges(t *testing.T) {
 			func(r *http.Request, _ string) (any, any) {
 				return []string{r.URL.EscapedPath(), r.PathValue("proxy")}, []string{"/files/a%2Fb", "a/b"}
 			}},
+		{"an HTTP API's path parameter is decoded already", `{"version":"2.0","rawPath":"/files/a%2Fb","pathParameters":{"id":"a%2Fb"},"requestContext":{"http":{"method":"GET"}}}`,
+			func(r *http.Request, _ string) (any, any) { return r.PathValue("id"), "a%2Fb" }},
 		{"a header in two cases is one header with two values", `{"httpMethod":"GET","path":"/","multiValueHeaders":{"X-A":["1"],"x-a":["2"]},"requestContext":{}}`,
 			func(r *http.Request, _ string) (any, any) { return r.Header["X-A"], []string{"1", "2"} }},
 		{"a comma inside a value is not a separator", `{"version":"2.0","rawPath":"/","headers":{"if-modified-since":"Mon, 01 Jan 2026 00:00:00 GMT"},"requestContext":{"http":{"method":"GET"}}}`,
@@ -320,6 +322,31 @@ func TestResponseFormOfEachDoor(t *testing.T) {
 	}
 }
 
+func TestResponseEdgesOfALoadBalancer(t *testing.T) {
+	var many []string
+	for i := range 600 { // more than the name has spellings
+		many = append(many, fmt.Sprintf("c%d=1", i))
+	}
+	for _, c := range []struct {
+		rule, door string
+		header     http.Header
+		want       string
+	}{
+		{"multi-value headers are there without a header", "albmulti", nil, `"multiValueHeaders":{},`},
+		{"a name without a value is no header", "albmulti", http.Header{"X-None": {}, "X-A": {"1"}}, `"multiValueHeaders":{"X-A":["1"]},`},
+		{"more cookies than the name has spellings are sent all the same", "alb", http.Header{"Set-Cookie": many}, `"c599=1"`},
+		{"512 have a spelling each", "alb", http.Header{"Set-Cookie": many}, `"sET-cOOKIE":"c511=1"`},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			t.Parallel()
+			resp := web.Response{Door: doors[c.door], Status: 200, Header: c.header}
+			if b, err := resp.AppendJSON(nil); err != nil || !strings.Contains(string(b), c.want) {
+				t.Errorf("got %s, %v; want %s in it", b, err, c.want)
+			}
+		})
+	}
+}
+
 func TestResponse(t *testing.T) {
 	none := map[string]any{}
 	for _, c := range []struct {
@@ -357,6 +384,33 @@ func TestResponse(t *testing.T) {
 				panic("HEAD: the handler must not notice")
 			}
 		}, 200, map[string]any{"Content-Type": "text/plain; charset=utf-8", "Content-Length": "5"}, "", false},
+		{"HEAD: what fits the server's buffer is counted", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.Write(make([]byte, 2048))
+		}, 200, map[string]any{"Content-Type": "text/plain", "Content-Length": "2048"}, "", false},
+		{"HEAD: a byte more is not", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.Write(make([]byte, 2049))
+		}, 200, map[string]any{"Content-Type": "text/plain"}, "", false},
+		{"HEAD: nothing is not", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+		}, 200, map[string]any{"Content-Type": "text/plain"}, "", false},
+		{"HEAD: nor is what was flushed, for more may come", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, "hello")
+			w.(http.Flusher).Flush()
+		}, 200, map[string]any{"Content-Type": "text/plain; charset=utf-8"}, "", false},
+		{"HEAD: a declared length stays, whatever was written", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "10")
+			fmt.Fprint(w, "hello")
+		}, 200, map[string]any{"Content-Type": "text/plain; charset=utf-8", "Content-Length": "10"}, "", false},
+		{"HEAD: a negative length is none", "HEAD", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "-5")
+			fmt.Fprint(w, "hello")
+		}, 200, map[string]any{"Content-Type": "text/plain; charset=utf-8", "Content-Length": "5"}, "", false},
+		{"304 may have the length of what it stands for", "GET", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "5")
+			w.WriteHeader(304)
+		}, 304, none, "", false},
 		{"a length is the front door's to count", "GET", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "5")
 			w.Header().Set("Content-Type", "text/plain")

@@ -129,7 +129,7 @@ func write[T string | []byte](w *writer, p T) (int, error) {
 		kept := min(n, sniffed-len(w.body))
 		w.body = append(w.body, p[:kept]...)
 		rest = p[kept:]
-		if len(rest) > 0 || len(w.body) == sniffed {
+		if len(w.body) == sniffed {
 			w.settle(false)
 		}
 	}
@@ -249,7 +249,7 @@ func (w *writer) settle(done bool) {
 		}
 	case !w.head && (w.out == nil || w.declared < 0):
 		delete(h, "Content-Length") // the front door counts
-	case w.head && !counted && done && 0 < w.accepted && w.accepted <= serverBuffer:
+	case !counted && done && 0 < w.accepted && w.accepted <= serverBuffer:
 		h["Content-Length"] = []string{strconv.FormatInt(w.accepted, 10)}
 	}
 	if _, has := h["Content-Type"]; !has && len(w.body) > 0 && h.Get("Content-Encoding") == "" {

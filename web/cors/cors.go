@@ -150,7 +150,7 @@ func (c Config) Validate() error {
 		}
 		err := checkOrigin(lower(o), "*")
 		report(err == nil, "Origins[%d] is %q: %v", i, o, err)
-		report(err != nil || !c.Credentials || !wide(lower(o)), "Origins[%d] is %q, which anybody can register a host for; with Credentials that is everybody in the name of your user", i, o)
+		report(!c.Credentials || !wide(lower(o)), "Origins[%d] is %q, which anybody can register a host for; with Credentials that is everybody in the name of your user", i, o)
 	}
 	if c.Origin != "" && c.Origin != "*" {
 		err := checkOrigin(lower(c.Origin), "")

@@ -386,6 +386,23 @@ func TestGetOriginDecides(t *testing.T) {
 	}
 }
 
+func TestGetOriginAloneMakesTheAnswerVary(t *testing.T) {
+	handler := cors.New(cors.Config{GetOrigin: func(*http.Request, string, bool) string { return "" }})(answers(200))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if got := w.Header().Get("Vary"); got != "Origin" {
+		t.Errorf("got Vary %q: a cache gives the answer for one origin to another", got)
+	}
+}
+
+func TestNoHeaderIsSetToNothing(t *testing.T) {
+	w := httptest.NewRecorder()
+	cors.New(cors.Config{})(answers(200)).ServeHTTP(w, httptest.NewRequest("OPTIONS", "/", nil))
+	if len(w.Header()) > 0 {
+		t.Errorf("got %v, want no names", w.Header())
+	}
+}
+
 // Middy issue 1263: the origin of one invocation was in the response to the next.
 func TestNothingStaysFromOneRequestToTheNext(t *testing.T) {
 	handler := cors.New(cors.Config{Origins: []string{"https://a.com", "https://b.com"}, Methods: []string{"PUT"}, Credentials: true})(answers(200))
@@ -485,6 +502,9 @@ func TestEveryMistakeInAConfigIsReported(t *testing.T) {
 			t.Error("New takes what Validate refuses")
 		}
 	}()
+	if err := (cors.Config{Preflight: -1}).Validate(); err == nil || !strings.Contains(err.Error(), "Preflight is -1") {
+		t.Errorf("got %v, want that Preflight is -1", err)
+	}
 	cors.New(cors.Config{Preflight: 9})
 }
 

@@ -26,11 +26,10 @@ func compile(cfg Config) allowed {
 		switch o = lower(o); {
 		case o == "*":
 			a.any = true
+		case isHTTP(o) && strings.HasSuffix(o, ":*"): // the default port is one, and is not written
+			a.patterns = append(a.patterns, o, strings.TrimSuffix(o, ":*"))
 		case strings.Contains(o, "*"):
 			a.patterns = append(a.patterns, o)
-			if rest, ok := strings.CutSuffix(o, ":*"); ok && isHTTP(o) {
-				a.patterns = append(a.patterns, rest) // the default port is one, and is not written
-			}
 		case o != "":
 			a.exact[o] = true
 		}
@@ -179,8 +178,8 @@ func checkPort(scheme, port string) error {
 	if digits := strings.ReplaceAll(port, "*", ""); strings.Contains(port, "*") && strings.Trim(digits, "0123456789") == "" {
 		return nil
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || strconv.FormatUint(n, 10) != port {
+	n, _ := strconv.ParseUint(port, 10, 16) // what is no number, or too large, is written otherwise
+	if strconv.FormatUint(n, 10) != port {
 		return fmt.Errorf("%q is not a port", port)
 	}
 	if scheme == "http" && n == 80 || scheme == "https" && n == 443 {
@@ -192,7 +191,7 @@ func checkPort(scheme, port string) error {
 // checkHost accepts a host as browsers write it. With * in it, it cannot be an address.
 func checkHost(host string) error {
 	if strings.HasPrefix(host, "[") {
-		if canonical, ok := ipv6(host); !ok || canonical != host {
+		if ipv6(host) != host {
 			return fmt.Errorf("%q is not an IPv6 address as browsers write it", host)
 		}
 		return nil
@@ -237,16 +236,16 @@ func wide(origin string) bool {
 	return fixed != "localhost" && !strings.Contains(fixed, ".")
 }
 
-// ipv6 is the address in brackets, as browsers write it.
-func ipv6(name string) (string, bool) {
-	addr, err := netip.ParseAddr(strings.TrimSuffix(name[1:], "]"))
-	if err != nil || !addr.Is6() || addr.Zone() != "" {
-		return "", false
+// ipv6 is the address in brackets, as browsers write it, or "".
+func ipv6(name string) string {
+	addr, _ := netip.ParseAddr(strings.TrimSuffix(name[1:], "]"))
+	if !addr.Is6() || addr.Zone() != "" {
+		return ""
 	}
 	if addr.Is4In6() { // browsers write hexadecimal there too
 		b := addr.As16()
 		hex := func(hi, lo byte) string { return strconv.FormatUint(uint64(hi)<<8|uint64(lo), 16) }
-		return "[::ffff:" + hex(b[12], b[13]) + ":" + hex(b[14], b[15]) + "]", true
+		return "[::ffff:" + hex(b[12], b[13]) + ":" + hex(b[14], b[15]) + "]"
 	}
-	return "[" + addr.String() + "]", true
+	return "[" + addr.String() + "]"
 }

@@ -310,10 +310,10 @@ func (v *Verifier) checkTime(p *Proof) error {
 	}
 	whole, fraction := math.Modf(iat)
 	p.IssuedAt = time.Unix(int64(whole), int64(fraction*1e9))
-	if exp, has, err := at("exp"); err != nil || has && exp <= now {
+	if exp, has, err := at("exp"); has && exp <= now { // one that is no number is 0
 		return cmp.Or(err, refused(stale, "exp is over"))
 	}
-	if nbf, has, err := at("nbf"); err != nil || has && nbf > now+v.cfg.MaxAge.Seconds() {
+	if nbf, _, err := at("nbf"); err != nil || nbf > now+v.cfg.MaxAge.Seconds() {
 		return cmp.Or(err, refused(stale, "nbf is not yet"))
 	}
 	return nil
@@ -357,7 +357,7 @@ func encode(path string) string {
 			b.WriteByte(path[i])
 			continue
 		}
-		if c, err := url.PathUnescape(path[i : i+3]); err == nil && isUnreserved(c[0]) {
+		if c, _ := url.PathUnescape(path[i : i+3]); isUnreserved(c[0]) {
 			b.WriteString(c)
 		} else {
 			b.WriteString(strings.ToUpper(path[i : i+3]))

@@ -424,6 +424,7 @@ func TestURIs(t *testing.T) {
 		{"ftp://a.example/", "ftp://a.example/", false, false},
 		{"https:///x", "https:///x", false, false},
 		{"", "", false, false},
+		{"https://a.example/", "https:///", false, false},
 		{"https://[::1]:443/", "https://[::1]/", false, true},
 	} {
 		if got := sameURI(c.htu, c.uri, c.decoded); got != c.same {

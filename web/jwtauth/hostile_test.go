@@ -15,8 +15,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -362,6 +364,45 @@ func TestTheKeysOfLoadBalancersAreBounded(t *testing.T) {
 			t.Fatalf("%d keys are kept after %d good ones, want 64 at most", n, i+1)
 		}
 	}
+}
+
+func TestAKeyThatIsOnItsWayIsNotDropped(t *testing.T) {
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der(t, keys()["p256"])}))
+	token := func(kid string) string { return alb(t, "p256", map[string]any{"kid": kid}, map[string]any{}) }
+	slow := token("slow")
+	var nobodys []string
+	for i := range 64 {
+		nobodys = append(nobodys, token(fmt.Sprint(i)))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int32
+		v := NewVerifier(Config{LoadBalancers: []string{balancer}, Now: fixed(1_000), Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(r.URL.Path, "/slow") {
+				return &http.Response{StatusCode: 403, Body: http.NoBody}, nil
+			}
+			fetches.Add(1)
+			time.Sleep(time.Second) // synthetic
+			return reply(text), nil
+		})}})
+		var wg sync.WaitGroup
+		verify := func() {
+			if _, err := v.Verify(t.Context(), slow); err != nil {
+				t.Error(err)
+			}
+		}
+		wg.Go(verify)
+		synctest.Wait()
+		for _, token := range nobodys {
+			if _, err := v.Verify(t.Context(), token); err == nil {
+				t.Error("accepted with a key that is not there")
+			}
+		}
+		wg.Go(verify)
+		wg.Wait()
+		if fetches.Load() != 1 {
+			t.Errorf("%d fetches of one key, want 1", fetches.Load())
+		}
+	})
 }
 
 func TestPaddingIsForLoadBalancersOnly(t *testing.T) {

@@ -180,7 +180,7 @@ func (s *keySet) lead(ctx context.Context, f *flight) {
 	}()
 	f.doc, f.err = s.fetch(ctx)
 	deadline, bounded := ctx.Deadline()
-	f.abandoned = f.err != nil && bounded && !time.Now().Before(deadline)
+	f.abandoned = bounded && !time.Now().Before(deadline)
 	s.mu.Lock()
 	s.failed = f.err
 	s.mu.Unlock()

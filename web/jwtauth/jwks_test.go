@@ -146,6 +146,7 @@ func TestKeySetRules(t *testing.T) {
 	}{
 		{"without alg, the type decides", jwks("p256", "k", nil), []string{"ES256", "RS256", "EdDSA"}, "k", 200, ""},
 		{"without kid on both sides", jwks("p256", "", nil), []string{"ES256"}, "", 200, ""},
+		{"without kid in the token, the one of two keys that has none", keySetOf(jwkOf("p256", "", nil), jwkOf("p256b", "b", nil)), []string{"ES256"}, "", 200, ""},
 		{"without kid in the set only", jwks("p256", "", nil), []string{"ES256"}, "k", 401, `No key in JWKS with kid "k"`},
 		{"an empty kid is a kid", keySetOf(jwkOf("p256", "", map[string]any{"kid": ""}), jwkOf("p256b", "b", nil)), []string{"ES256"}, "", 401, "No key in JWKS without kid, and the token has none"},
 		{"without kid in the token, the only key of the set", jwks("p256", "k", nil), []string{"ES256"}, "", 200, ""},
@@ -197,6 +198,18 @@ func TestAKidThatIsNoStringIsRefused(t *testing.T) {
 	got := serve(New(srv.config("ES256")), request(sign(t, "ES256", keys()["p256"], map[string]any{"kid": 1}, map[string]any{"iss": "a"})))
 	if got.status != 401 || got.reason() != "kid is not a string" {
 		t.Fatal(got.status, got.err)
+	}
+}
+
+// A key that is for RS256 is not for PS256, which its type would fit: RFC 8725 section 3.1.
+func TestAJWKIsForItsOneAlgorithm(t *testing.T) {
+	srv := newServer(t)
+	srv.set(jwks("rsa", "k", map[string]any{"alg": "RS256"}))
+	mw := New(srv.config("RS256", "PS256"))
+	for alg, want := range map[string]int{"RS256": 200, "PS256": 401} {
+		if got := serve(mw, request(sign(t, alg, keys()["rsa"], map[string]any{"kid": "k"}, map[string]any{"iss": "a"}))); got.status != want {
+			t.Errorf("%s: got %d %v, want %d", alg, got.status, got.err, want)
+		}
 	}
 }
 
@@ -366,6 +379,8 @@ func TestConcurrentRequestsShareOneFetch(t *testing.T) {
 func TestConcurrentRequestsShareAFailure(t *testing.T) {
 	token := from(t, "a", "k", "p256")
 	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // which does not end the fetch
+		defer cancel()
 		var calls atomic.Int32
 		v := NewVerifier(remote(func(*http.Request) (*http.Response, error) {
 			calls.Add(1)
@@ -375,7 +390,7 @@ func TestConcurrentRequestsShareAFailure(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				if _, err := v.Verify(t.Context(), token); err == nil || !strings.Contains(err.Error(), "refused") {
+				if _, err := v.Verify(ctx, token); err == nil || !strings.Contains(err.Error(), "refused") {
 					t.Error(err)
 				}
 			})
@@ -502,6 +517,35 @@ func TestATokenWithANewKeyWaitsForTheFetchThatIsUnderWay(t *testing.T) {
 		wg.Wait()
 		if calls.Load() != 2 {
 			t.Errorf("%d fetches, want 2", calls.Load())
+		}
+	})
+}
+
+// A set that is too old, and usable, serves while its successor is on its way.
+func TestOneRequestWaitsForTheNextSet(t *testing.T) {
+	token, set := from(t, "a", "k", "p256"), jwks("p256", "k", nil)
+	synctest.Test(t, func(t *testing.T) {
+		v := NewVerifier(remote(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second) // synthetic
+			return reply(set), nil
+		}))
+		waits := func() time.Duration {
+			begin := time.Now()
+			if _, err := v.Verify(t.Context(), token); err != nil {
+				t.Error(err)
+			}
+			return time.Since(begin)
+		}
+		_ = waits()
+		time.Sleep(11 * time.Minute)
+		var first time.Duration
+		var wg sync.WaitGroup
+		wg.Go(func() { first = waits() })
+		synctest.Wait()
+		second := waits()
+		wg.Wait()
+		if first != time.Second || second != 0 {
+			t.Errorf("the requests waited %v and %v, want 1s and not at all", first, second)
 		}
 	})
 }

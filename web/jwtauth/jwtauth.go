@@ -241,7 +241,9 @@ func (c Config) Validate() error {
 	}
 	needed := len(c.Issuers) == 0 && len(c.LoadBalancers) == 0
 	for _, i := range c.Issuers {
-		needed = needed || len(i.Algorithms) == 0
+		if len(i.Algorithms) == 0 {
+			needed = true
+		}
 	}
 	if len(c.Algorithms) == 0 && needed {
 		add("Algorithms is empty: list those that your tokens are signed with")

@@ -393,6 +393,8 @@ func TestClaimRules(t *testing.T) {
 		{"issuer: one of", func(c *Config) { c.Issuer = []string{"a", "b"} }, map[string]any{"iss": "b"}, ""},
 		{"issuer: another", func(c *Config) { c.Issuer = []string{"a"} }, map[string]any{"iss": "A"}, `unexpected "iss" claim value`},
 		{"issuer: missing", func(c *Config) { c.Issuer = []string{"a"} }, nil, `missing required "iss" claim`},
+		{"issuer: a number is not the empty text", func(c *Config) { c.Issuer = []string{""} }, map[string]any{"iss": 1}, `unexpected "iss" claim value`},
+		{"audience: a number in a list is not the empty text", func(c *Config) { c.Audience = []string{""} }, map[string]any{"aud": []any{1}}, `unexpected "aud" claim value`},
 		{"issuer: a list", func(c *Config) { c.Issuer = []string{"a"} }, map[string]any{"iss": []string{"a"}}, `unexpected "iss" claim value`},
 		{"iss comes before aud, iat and exp", func(c *Config) {
 			c.Issuer, c.Audience, c.MaxTokenAge, c.RequireExp = []string{"a"}, []string{"x"}, time.Hour, true
@@ -638,6 +640,7 @@ func TestValidate(t *testing.T) {
 		{Config{Algorithms: rs, PublicKey: p, Issuer: []string{"a"}, Audience: []string{"x"}}, ""},
 		{Config{Algorithms: rs, Issuers: issuers, ClockTolerance: -1}, "ClockTolerance"},
 		{Config{Algorithms: rs, Issuers: issuers, MaxTokenBytes: -1}, "MaxTokenBytes"},
+		{Config{Algorithms: rs, Issuers: issuers, MaxJWKSBytes: -1}, "MaxJWKSBytes"},
 		{Config{Algorithms: rs, Issuers: issuers, Sources: bearer.Sources{Cookie: "a b"}}, "bearer"},
 		{Config{Algorithms: rs, Issuers: issuers, PreviousSecret: s}, "without Secret"},
 	} {

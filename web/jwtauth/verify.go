@@ -196,15 +196,15 @@ func (v *Verifier) checkTime(c map[string]any) error {
 	cfg := &v.cfg
 	instant, tolerance := cfg.Now(), cfg.ClockTolerance.Seconds()
 	now := float64(instant.Unix()) + float64(instant.Nanosecond())/1e9 // a NumericDate may have a fraction
-	iat, hasIat, err := date(c, "iat")
+	iat, _, err := date(c, "iat")                                      // there when MaxTokenAge is set
 	if err != nil {
 		return err
 	}
-	nbf, hasNbf, err := date(c, "nbf")
+	nbf, _, err := date(c, "nbf") // 1970 when there is none
 	if err != nil {
 		return err
 	}
-	if hasNbf && nbf > now+tolerance {
+	if nbf > now+tolerance {
 		return &TokenError{Reason: `"nbf" claim timestamp check failed`, Public: "The token is not valid yet."}
 	}
 	exp, hasExp, err := date(c, "exp")
@@ -214,7 +214,7 @@ func (v *Verifier) checkTime(c map[string]any) error {
 	if hasExp && exp <= now-tolerance {
 		return &TokenError{Reason: `"exp" claim timestamp check failed`, Public: "The token has expired."}
 	}
-	if cfg.MaxTokenAge == 0 || !hasIat {
+	if cfg.MaxTokenAge == 0 {
 		return nil
 	}
 	if now-iat-tolerance > cfg.MaxTokenAge.Seconds() {
