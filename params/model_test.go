@@ -189,7 +189,8 @@ func transcript(t *testing.T, f *fake, seed uint64, steps []int, waits []time.Du
 		case 3:
 			f.failWith("*", nil)
 		case 4:
-			f.setLatency([]time.Duration{0, 10 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second, time.Hour}[i%5])
+			// Not 0: chance would say whether a fetch ends before somebody joins it.
+			f.setLatency([]time.Duration{1, 10 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second, time.Hour}[i%5])
 		default:
 			got, err := read(t, s, v)
 			synctest.Wait()

@@ -196,14 +196,15 @@ func (v *Value[T]) lookup(ctx context.Context) (value T, err error) {
 	gen, epoch := store.gen.Load(), store.epoch.Load()
 	before := v.entry.state.Load()
 	st, until, err := store.read(ctx, v.entry)
-	if err == nil && st.raw == nil && !v.ref.optional {
+	if v.ref.optional {
+		if errors.Is(err, ErrNotFound) {
+			st, until, err = &state{}, store.now(), nil // it is missing, and a TTL of zero does not let that be remembered
+		}
+	} else if err == nil && st.raw == nil {
 		if err = st.absent; st == before {
 			store.counters.negative.Add(1)
 			store.event(v.entry, Event{Kind: EventNegative, Err: err})
 		}
-	}
-	if v.ref.optional && errors.Is(err, ErrNotFound) {
-		st, until, err = &state{}, store.now(), nil // it is missing, and a TTL of zero does not let that be remembered
 	}
 	if err != nil {
 		return value, err
