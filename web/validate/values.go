@@ -26,8 +26,8 @@ func normal(v any, depth int) (any, error) {
 	case json.Number:
 		return bounded(v)
 	case float64, float32:
-		f, err := strconv.ParseFloat(fmt.Sprint(v), 64)
-		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		f, _ := strconv.ParseFloat(fmt.Sprint(v), 64)
+		if math.IsInf(f, 0) || math.IsNaN(f) {
 			return nil, &BoundError{"a number that is not finite"}
 		}
 		return json.Number(number(f)), nil
@@ -68,9 +68,9 @@ func bounded(n json.Number) (json.Number, error) {
 	if err != nil {
 		return "", &BoundError{"a number that is out of range"}
 	}
-	mantissa, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
-	if e, err := strconv.Atoi(exponent); f == 0 || len(mantissa) > 400 || exponent != "" && (err != nil || e < -400 || e > 400) {
-		return json.Number(number(f)), nil //nolint:nilerr // an exponent that is no int is a large one
+	mantissa, _, _ := strings.Cut(strings.ToLower(n.String()), "e")
+	if f == 0 || len(mantissa) > 400 { // else the exponent is not much larger
+		return json.Number(number(f)), nil
 	}
 	return n, nil
 }
@@ -101,8 +101,8 @@ func exact(n json.Number) *big.Rat {
 // of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
 func rat(n json.Number) *big.Rat {
 	r := exact(n)
-	if len(n) <= 15 && !strings.ContainsAny(n.String(), "eE") || r.IsInt() {
-		return r // few enough digits to be the shortest ones
+	if r.IsInt() {
+		return r
 	}
 	f, _ := n.Float64()
 	return exact(json.Number(number(f)))
@@ -232,7 +232,7 @@ func fill(n *node, v map[string]any) {
 		if m.node.Default == nil {
 			continue
 		}
-		if have, ok := v[m.name]; !ok || have == nil || have == "" {
+		if have := v[m.name]; have == nil || have == "" {
 			if d, err := normal(*m.node.Default, 100); err == nil {
 				v[m.name] = d
 			}
@@ -243,7 +243,7 @@ func fill(n *node, v map[string]any) {
 // coerce turns a value of another type into one of types, by the rules of Ajv's
 // coerceTypes "array". A number as text is a decimal one: not 0x10, not Infinity.
 func coerce(v any, types []string) (any, bool) {
-	if list, ok := v.([]any); ok && len(list) == 1 {
+	if list, _ := v.([]any); len(list) == 1 {
 		v = list[0]
 		if slices.ContainsFunc(types, func(t string) bool { return isType(v, t) }) {
 			return v, true
@@ -295,7 +295,7 @@ func toString(v any) (any, bool) {
 	case bool:
 		return strconv.FormatBool(v), true
 	case json.Number:
-		if exact(v).IsInt() && !strings.ContainsAny(v.String(), ".eE") {
+		if !strings.ContainsAny(v.String(), ".eE") {
 			return v.String(), true // all its digits, where JavaScript has lost some
 		}
 		f, err := v.Float64()
