@@ -48,6 +48,8 @@ func TestTheHandlerReadsWhatTheSchemaChecked(t *testing.T) {
 		{"a name that a pattern knows", `{"properties":{"role":{}},"patternProperties":{"^R":{"const":1}}}`, `{"Role":1}`, 200, ""},
 		{"names that the schema itself tells apart", both, `{"ID":2}`, 200, ""},
 		{"but not both, which one field would get", both, `{"id":1,"ID":2}`, 422, `\"ID\" comes twice`},
+		{"the name itself, which is only required", `{"required":["id"]}`, `{"id":1}`, 200, ""},
+		{"a schema that knows the empty name", `{"properties":{"":{}}}`, `{"x":1,"":2}`, 200, ""},
 		{"names of another object", role, `{"other":{"Role":1}}`, 200, ""},
 		{"bytes that are not UTF-8", role, "{\"role\xff\":1}", 422, "not valid JSON"},
 		{"a name in two cases, deep in what the schema does not know", role, `{"x":[{"a":1,"A":2}]}`, 422, `\"A\" comes twice`},

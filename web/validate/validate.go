@@ -535,7 +535,7 @@ func missing(f Finding) string {
 			return name
 		}
 	}
-	if errs, ok := f.Params["errors"].([]used); ok && len(errs) == 1 && errs[0].InstancePath == f.InstancePath {
+	if errs, _ := f.Params["errors"].([]used); len(errs) == 1 && errs[0].InstancePath == f.InstancePath {
 		return missing(errs[0].Finding) // reworded
 	}
 	return f.PropertyName
