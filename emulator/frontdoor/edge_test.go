@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -252,6 +253,35 @@ func TestARESTAPITakesTheMostSpecificResourceThatHasTheMethod(t *testing.T) {
 	}
 	if door.Validate() != nil || (frontdoor.RESTAPI{Routes: []string{"$default"}}).Validate() == nil {
 		t.Error("a REST API has no $default")
+	}
+}
+
+// https://github.com/aws/aws-sam-cli/issues/1495 and
+// https://github.com/aws-powertools/powertools-lambda-python/issues/1552
+func TestARESTAPIRoutesASlashAtTheEndAsWithoutIt(t *testing.T) {
+	door := frontdoor.RESTAPI{Stage: "prod", Routes: []string{"GET /", "GET /thing", "GET /things/{id}", "ANY /{proxy+}"}}
+	for _, tt := range []struct{ path, resource, params string }{
+		{"/thing/", "/thing", `null`},
+		{"/things/7/", "/things/{id}", `{"id":"7"}`},
+		{"/things/", "/{proxy+}", `{"proxy":"things"}`}, // a variable is not empty
+		{"/a/b/", "/{proxy+}", `{"proxy":"a/b"}`},
+		{"/", "/", `null`},
+	} {
+		m := eventOf(t, door, request("GET", "/prod"+tt.path, "", nil), "")
+		for name, want := range map[string]string{
+			"resource": tt.resource, "path": tt.path, "requestContext/path": "/prod" + tt.path, "requestContext/resourcePath": tt.resource,
+		} {
+			if got := at(m, name); got != strconv.Quote(want) {
+				t.Errorf("%s: %s is %s, want %q", tt.path, name, got, want)
+			}
+		}
+		if got := at(m, "pathParameters"); got != tt.params {
+			t.Errorf("%s: pathParameters %s, want %s", tt.path, got, tt.params)
+		}
+	}
+	httpAPI := frontdoor.HTTPAPI{Routes: []string{"GET /thing"}}
+	if _, err := httpAPI.Event(request("GET", "/thing/", "", nil), nil, frontdoor.Arrival{}); !errors.Is(err, frontdoor.ErrNoRoute) {
+		t.Errorf("an HTTP API tells them apart: %v", err)
 	}
 }
 
