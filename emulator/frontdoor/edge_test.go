@@ -66,9 +66,13 @@ func TestEdge2CommasInJoinedValuesAreNotSplit(t *testing.T) {
 	}
 }
 
-// 3. A statusCode in quotes is taken for a number, with a warning, at every door.
+// 3. A statusCode in quotes is taken for a number, with a warning, at every door but
+// a load balancer.
 func TestEdge3StatusCodeAsAString(t *testing.T) {
 	for i, door := range bare() {
+		if _, strict := door.(frontdoor.ALB); strict {
+			continue
+		}
 		w, warnings := send(door, &double{result: `{"statusCode":"418"}`}, request("GET", "/", "", nil))
 		if w.Code != 418 || !errors.Is(errors.Join(warnings...), frontdoor.ErrLenient) {
 			t.Errorf("%s: %d %v", eight[i], w.Code, warnings)
@@ -282,6 +286,47 @@ func TestARESTAPIRoutesASlashAtTheEndAsWithoutIt(t *testing.T) {
 	httpAPI := frontdoor.HTTPAPI{Routes: []string{"GET /thing"}}
 	if _, err := httpAPI.Event(request("GET", "/thing/", "", nil), nil, frontdoor.Arrival{}); !errors.Is(err, frontdoor.ErrNoRoute) {
 		t.Errorf("an HTTP API tells them apart: %v", err)
+	}
+}
+
+// Every member has its one type at a load balancer, and null is none; a member that
+// is not there is fine, and so is what stands in the map of the other mode.
+// https://github.com/aws/aws-lambda-go/issues/438 (body),
+// https://github.com/aws/aws-lambda-dotnet/issues/507 (statusDescription),
+// https://github.com/awslabs/aws-lambda-go-api-proxy/issues/79 (headers),
+// https://github.com/jeremydaly/lambda-api/issues/117 and
+// https://github.com/CodeGenieApp/serverless-express/pull/699 (their values),
+// https://github.com/adamchainz/apig-wsgi/issues/52 (statusCode)
+func TestALoadBalancerTakesEachMemberInItsOwnType(t *testing.T) {
+	for _, tt := range []struct {
+		multi        bool
+		result, want string
+	}{
+		{false, `{"statusCode":200}`, ""},
+		{true, `{"statusCode":200}`, ""},
+		{false, `{"statusCode":200,"statusDescription":"200 OK","headers":{},"multiValueHeaders":null,"body":"","isBase64Encoded":false}`, ""},
+		{true, `{"statusCode":200,"headers":null,"multiValueHeaders":{"A":["b","c"],"D":[]},"extra":null}`, ""},
+		{false, `{"statusCode":"200"}`, "statusCode is a string, and a load balancer takes a number"},
+		{false, `{"statusCode":200,"body":null}`, "body is null, and a load balancer takes a string"},
+		{false, `{"statusCode":200,"body":{}}`, "body is an object, and a load balancer takes a string"},
+		{false, `{"statusCode":200,"statusDescription":null}`, "statusDescription is null, and a load balancer takes a string"},
+		{false, `{"statusCode":200,"isBase64Encoded":null}`, "isBase64Encoded is null, and a load balancer takes a boolean"},
+		{false, `{"statusCode":200,"headers":null,"multiValueHeaders":{"A":["b"]}}`, "headers is null, and a load balancer takes an object"},
+		{true, `{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":null}`, "multiValueHeaders is null, and a load balancer takes an object"},
+		{false, `{"statusCode":200,"headers":{"A":"b","Content-Length":1}}`, `headers: "Content-Length" is a number, and a load balancer takes a string`},
+		{false, `{"statusCode":200,"headers":{"A":true}}`, `headers: "A" is a boolean, and a load balancer takes a string`},
+		{false, `{"statusCode":200,"headers":{"A":["b"]}}`, `headers: "A" is a list, and a load balancer takes a string`},
+		{true, `{"statusCode":200,"multiValueHeaders":{"A":"b"}}`, `multiValueHeaders: "A" is a string, and a load balancer takes a list`},
+		{true, `{"statusCode":200,"multiValueHeaders":{"A":["b",1]}}`, `multiValueHeaders: "A" is a number, and a load balancer takes a string`},
+	} {
+		w, warnings := send(frontdoor.ALB{MultiValue: tt.multi}, &double{result: tt.result}, request("GET", "/", "", nil))
+		err := errors.Join(warnings...)
+		if tt.want == "" && (w.Code != 200 || err != nil) {
+			t.Errorf("%s: %d, %v", tt.result, w.Code, err)
+		}
+		if tt.want != "" && (w.Code != 502 || !errors.Is(err, frontdoor.ErrMalformed) || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %d, %v; want %q", tt.result, w.Code, err, tt.want)
+		}
 	}
 }
 
