@@ -62,7 +62,7 @@ func New[E, R any](h func(context.Context, E) (R, error), mw ...Middleware) (*Fu
 		return event, err
 	}
 	f.unbox = func(result any) any {
-		if p, ok := result.(*R); ok && p != nil {
+		if p, _ := result.(*R); p != nil {
 			return *p
 		}
 		return result
@@ -88,8 +88,8 @@ func innermost[E, R any](h func(context.Context, E) (R, error)) Handler {
 		if inv.decodeErr != nil {
 			return nil, inv.decodeErr
 		}
-		event, ok := inv.Event.(*E)
-		if !ok || event == nil {
+		event, _ := inv.Event.(*E)
+		if event == nil {
 			return nil, fmt.Errorf("middy: a middleware replaced the event: the handler takes a %v, Invocation.Event is a %T", reflect.TypeFor[*E](), inv.Event)
 		}
 		result, err := h(ctx, *event)

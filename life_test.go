@@ -445,8 +445,11 @@ func TestTimeoutCoversTheWholeChainAndNamesWhatIsOpen(t *testing.T) {
 func TestAFailureOfItsOwnIsNotATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		own := func(ctx context.Context, _ order) (receipt, error) { <-ctx.Done(); return receipt{}, notFound{} }
-		if _, _, err := underTimeout(t, &Timeout{Logger: quiet()}, 3*time.Second, own); !errors.Is(err, notFound{}) {
-			t.Fatalf("got %v", err)
+		for _, timeout := range []*Timeout{{}, {Result: func(context.Context, *Invocation, *TimeoutError) (any, error) { return "late", nil }}} {
+			timeout.Logger = quiet()
+			if got, _, err := underTimeout(t, timeout, 3*time.Second, own); !errors.Is(err, notFound{}) {
+				t.Errorf("got %q, %v; want the handler's own failure", got, err)
+			}
 		}
 	})
 }

@@ -38,17 +38,17 @@ func (l *lastSeen) busy() {
 	l.mu.Unlock()
 }
 
-// gap returns the time since the sandbox was last busy, by both clocks.
-func (l *lastSeen) gap() (gap Gap, ok bool) {
+// gap returns the time since the sandbox was last busy, by both clocks: zero where
+// it never was.
+func (l *lastSeen) gap() (gap Gap) {
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.seen {
 		gap = Gap{Wall: now.wall.Sub(l.last.wall), Mono: now.mono - l.last.mono}
 	}
-	ok = l.seen
 	l.last, l.seen = now, true
-	return gap, ok
+	return gap
 }
 
 // thawAfter is how long a sandbox must have been idle for its Thawers to be
@@ -57,8 +57,8 @@ func (l *lastSeen) gap() (gap Gap, ok bool) {
 const thawAfter = time.Second
 
 func (f *Function) thaw(ctx context.Context) {
-	gap, ok := f.clock.gap()
-	if !ok || (gap.Wall < thawAfter && gap.Mono < thawAfter && !gap.Skewed()) {
+	gap := f.clock.gap()
+	if gap.Wall < thawAfter && gap.Mono < thawAfter && !gap.Skewed() {
 		return
 	}
 	for _, t := range f.thawers {

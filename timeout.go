@@ -206,9 +206,9 @@ func (t *Timeout) answer(c *invocationContext, err error) outcome {
 
 // reserve returns the time to keep, and whether there is a deadline to guard.
 func (t *Timeout) reserve(ctx context.Context, now time.Time) (time.Duration, bool) {
-	deadline, ok := ctx.Deadline()
+	deadline, _ := ctx.Deadline() // the year 1 where there is none
 	left := deadline.Sub(now)
-	if !ok || t.Reserve < 0 || left <= 0 {
+	if t.Reserve < 0 || left <= 0 {
 		return 0, false
 	}
 	return min(cmp.Or(t.Reserve, 500*time.Millisecond), left/2), true

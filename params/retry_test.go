@@ -405,7 +405,11 @@ func TestAStageIsAskedForAnew(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f, db := newFake("a", "p1"), accepting("p2")
 			v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
-			time.AfterFunc(time.Second, func() { f.values["a@AWSPENDING"] = fakeValue{"p2", "9", time.Now()} })
+			time.AfterFunc(time.Second, func() {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				f.values["a@AWSPENDING"] = fakeValue{"p2", "9", time.Now()}
+			})
 			start := time.Now()
 			if err := Retry(t.Context(), v, isLogin, db.login); err != nil || time.Since(start) > 3*time.Second {
 				t.Errorf("got %v after %v; want the login at the next look", err, time.Since(start))
