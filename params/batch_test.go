@@ -108,6 +108,22 @@ func TestAWordInABatchIsNotAskedForAgain(t *testing.T) {
 	})
 }
 
+// A request of its own has no time left.
+func TestABatchWhoseTimeIsOverIsNotFollowedByTheFallbacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, replica := batchFake{newFake("a", "1", "b", "2", "c", "3")}, newFake("a", "1")
+		replica.name = "replica"
+		f.setLatency(time.Hour)
+		s := New(plain())
+		String(s, f.ref("a").Fallback(replica.ref("a")))
+		String(s, f.ref("b"))
+		String(s, f.ref("c"))
+		_ = s.Init(t.Context())
+		wantCalls(t, f.fake, 1)
+		wantCalls(t, replica, 0)
+	})
+}
+
 // With the clock set back, a refusal does not last for the step as well.
 func TestARefusedBatchIsTriedAgainWhenTheClockWasSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

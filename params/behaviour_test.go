@@ -848,11 +848,13 @@ func TestPolicy_IAMHelper(t *testing.T) {
 	String(s, NewRef(p, "a").KMSKey("arn:key").FollowRotation().Fallback(silent.ref("b")))
 	Int(s, NewRef(p, "a#n"))
 	String(s, NewRef(p, "c").Stage("AWSPREVIOUS"))
+	String(s, NewRef(p, "d").Fallback(silent.ref("e")))
+	String(s, NewRef(p, "d").FollowRotation())
 	if _, err := s.Lookup(t.Context(), NewRef(p, "by name")); err == nil {
 		t.Error("there is none")
 	}
 	got := s.Permissions()
-	want := []Use{{Key: Key{ID: "a"}, KMSKey: "arn:key", Rotation: true}, {Key: Key{ID: "c", Stage: "AWSPREVIOUS"}}}
+	want := []Use{{Key: Key{ID: "a"}, KMSKey: "arn:key", Rotation: true}, {Key: Key{ID: "c", Stage: "AWSPREVIOUS"}}, {Key: Key{ID: "d"}, Rotation: true}}
 	if len(got) != 1 || fmt.Sprint(uses) != fmt.Sprint(want) {
 		t.Errorf("%v %+v", got, uses)
 	}

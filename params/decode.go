@@ -138,7 +138,7 @@ func validated[T any](v *T) error {
 // has as null. A part of t that decodes itself is not looked into. The path has
 // names of the type and indexes, never content.
 func missing(doc []byte, t reflect.Type) string {
-	for t.Kind() == reflect.Pointer && !decodesItself(t) {
+	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	switch {

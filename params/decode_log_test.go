@@ -16,18 +16,23 @@ func TestAVersionThatDoesNotDecodeIsLoggedOnce(t *testing.T) {
 	defer slog.SetDefault(before)
 	for _, tt := range []struct {
 		name   string
+		first  string
 		events func(Event)
 		lines  int
-	}{{"by default", nil, 1}, {"not beside OnEvent", func(Event) {}, 0}} {
+	}{{"by default", "7", nil, 1}, {"not beside OnEvent", "7", func(Event) {}, 0}, {"not where the reader gets the error", "x", nil, 0}} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
 			slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
 			synctest.Test(t, func(t *testing.T) {
-				f := newFake("a", "7")
+				f := newFake("a", tt.first)
 				cfg := plain()
 				cfg.OnEvent = tt.events
 				s := New(cfg)
 				v := Int(s, f.ref("a"))
+				if tt.first != "7" {
+					wantErr(t, s, v, ErrDecode)
+					return
+				}
 				wantRead(t, s, v, 7)
 				f.put("a", "seven-canary")
 				for range 3 {

@@ -27,7 +27,6 @@ type entry struct {
 
 	id      entryKey
 	names   int  // of Lookup; guarded by names.mu
-	pinned  bool // never evicted; guarded by Store.mu
 	evicted bool // changed under Store.mu and mu
 
 	mu       sync.Mutex // guards what follows, and changes of state
@@ -68,7 +67,7 @@ func (e *entry) settings(r Ref) (tightened bool) {
 		stale = max(r.maxStale, 0)
 	}
 	first := e.ttl < 0
-	stricter := !first && (ttl < e.ttl || stale < e.maxStale || !r.optional && !e.needed)
+	stricter := ttl < e.ttl || stale < e.maxStale || !r.optional && !e.needed
 	if first {
 		e.ttl, e.maxStale = ttl, stale
 	}
@@ -86,8 +85,8 @@ func (e *entry) settings(r Ref) (tightened bool) {
 	e.change(func(st *state) {
 		now := e.store.now()
 		st.expires = min(st.expires, st.confirmed+int64(e.lifetime(st)))
-		if dates && st.raw != nil && now < st.expires {
-			st.expires = now // it may end earlier than was known
+		if dates {
+			st.expires = min(st.expires, now) // it may end earlier than was known
 		}
 		st.refreshAt = min(st.refreshAt, st.expires)
 		st.hard = min(st.hard, st.confirmed+int64(e.maxStale))
@@ -129,7 +128,7 @@ func (e *entry) succeed(n uint64, raw Raw, fromFallback bool) (kind EventKind) {
 	defer e.mu.Unlock()
 	old, now := e.state.Load(), e.store.now()
 	switch {
-	case fromFallback && old.raw != nil && raw.Version != old.version && raw.Created.Before(old.created):
+	case fromFallback && raw.Version != old.version && raw.Created.Before(old.created):
 		clear(raw.Bytes)
 		e.change(func(st *state) {
 			st.heard(n, now)
@@ -190,7 +189,7 @@ func (e *entry) confirm(st *state, now int64) {
 	ttl := float64(e.ttl)
 	ttl += ttl * cfg.Jitter * (2*cfg.Rand() - 1)
 	st.expires = now + int64(ttl)
-	if w := st.rotation.Window; !w.IsZero() && w.UnixNano() > now {
+	if w := st.rotation.Window; w.After(time.Unix(0, now)) {
 		// Reach the beginning of the window, not its end: rotation may come at
 		// any time in it.
 		st.expires = min(st.expires, w.UnixNano())

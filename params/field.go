@@ -101,7 +101,7 @@ func members(doc []byte) iter.Seq2[[]byte, []byte] {
 // element returns what starts at an index of the array that doc starts with.
 func element(doc []byte, index string) []byte {
 	n, err := strconv.Atoi(index)
-	if err != nil || n < 0 {
+	if err != nil {
 		return nil
 	}
 	for i, value := range elements(doc) {

@@ -79,7 +79,7 @@ func (s *Store) wait(ctx context.Context, e *entry, act action, n uint64) (*flig
 		case err != nil:
 		case over:
 			return nil, nil
-		case f.cancelled && s.closed.Load():
+		case s.closed.Load():
 			return nil, ErrClosed
 		case f.cancelled:
 			s.afterStop(ctx)
@@ -203,7 +203,7 @@ var errTimeout = errors.New("no answer in time")
 // with reportBy.
 func (s *Store) fetchDeadline() time.Time {
 	now, timeout := time.Now(), s.cfg.FetchTimeout
-	if d := s.deadline.Load(); d != 0 && !s.managed {
+	if d := s.deadline.Load(); d != 0 {
 		left := time.Duration(d - now.UnixNano())
 		timeout = min(timeout, left-reserve(left))
 	}
@@ -284,7 +284,7 @@ func (s *Store) afterStop(ctx context.Context) {
 func (s *Store) land(ctx context.Context, f *flight, raw Raw, fromFallback bool, err error, took time.Duration) {
 	e := f.e
 	settled := err != nil && errors.Is(context.Cause(ctx), errSettled)
-	if err != nil && !settled && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		err = &Error{Kind: Unavailable, Service: e.source.Service, Name: e.key.ID,
 			Text: fmt.Sprintf("no answer within %s", took.Round(time.Millisecond)), Err: err}
 	}

@@ -286,6 +286,114 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+func TestWhoWaitsForAValueWhenTheStoreIsClosedIsNotServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		cfg := plain()
+		cfg.Patience = -1
+		s := New(cfg)
+		v := String(s, f.ref("a"))
+		wantRead(t, s, v, "one")
+		f.setLatency(time.Second)
+		wait(10 * time.Minute)
+		invoke(t, s, func(ctx context.Context) { // which keeps the value from being wiped
+			time.AfterFunc(100*time.Millisecond, func() {
+				ctx, cancel := context.WithCancel(context.Background())
+				cancel()
+				_ = s.Close(ctx)
+			})
+			if got, err := v.Lookup(ctx); !errors.Is(err, ErrClosed) {
+				t.Errorf("got %q, %v; want ErrClosed", got, err)
+			}
+		})
+	})
+}
+
+// A value that came although its fetch was cancelled is a value.
+func TestWhatComesAfterItWasCancelledCounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		f.setLatency(time.Second)
+		s := New(plain())
+		v := String(s, NewRef(deaf{f}, "a"))
+		got := make(chan string)
+		invoke(t, s, func(context.Context) {
+			go func() {
+				text, _ := v.Lookup(t.Context())
+				got <- text
+			}()
+			wait(time.Millisecond)
+		})
+		if text := <-got; text != "one" {
+			t.Errorf("got %q; want the value", text)
+		}
+		wantCalls(t, f, 1)
+	})
+}
+
+func TestAColdStartFailsByTheLastFailureAndNamesAValueOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		s := New(plain())
+		String(s, f.ref("a").Required())
+		String(s, f.ref("a").Required())
+		if err := s.Init(t.Context()); !errors.Is(err, ErrNotFound) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v; want ErrNotFound, once", err)
+		}
+		f.failWith("*", errDown)
+		wait(time.Minute)
+		if err := s.Init(t.Context()); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v; want ErrUnavailable", err)
+		}
+	})
+}
+
+// A freeze ends a back-off, and the next invocation asks beside its handler.
+func TestAfterAFreezeTheNextInvocationAsksAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v := String(s, f.ref("a"))
+		wantRead(t, s, v, "one")
+		f.failWith("*", errDown)
+		wait(10 * time.Minute)
+		wantRead(t, s, v, "one")
+		wantCalls(t, f, 2)
+		s.Thaw(t.Context(), middy.Gap{Wall: time.Hour})
+		invoke(t, s, func(context.Context) {})
+		wantCalls(t, f, 3)
+	})
+}
+
+func TestNothingIsFetchedAfterClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v := String(s, f.ref("a"))
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.Init(t.Context())
+		if f.answered() != 0 || v.entry.state.Load().known() {
+			t.Error("a closed Store has fetched a value; want its fetch cancelled")
+		}
+	})
+}
+
+func TestWhatWasWipedBeforeItsReaderCameIsNoZeroValue(t *testing.T) {
+	t.Parallel()
+	s := New(plain())
+	e := s.entryFor(newFake().ref("a"), asName)
+	if st, _, err := s.landed(e, &flight{e: e}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, %v; want ErrUnavailable", st, err)
+	}
+}
+
 func TestCloseLeavesWhatAnInvocationHolds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -140,7 +140,7 @@ func (s *Store) tooMuch(names int) bool {
 func (s *Store) dismiss(e *entry) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.declared || e.pinned {
+	if e.declared {
 		return false
 	}
 	delete(s.entries, e.id)

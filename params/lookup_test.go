@@ -234,6 +234,28 @@ func TestAValueThatIsEvictedWhileItIsFetchedStillArrives(t *testing.T) {
 	})
 }
 
+// It would be taken for an outage that never ends.
+func TestAValueThatIsEvictedWhileItsFetchFailsIsNotCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one", "b", "two")
+		s := New(Config{MaxEntries: 1})
+		if _, err := s.Lookup(t.Context(), f.ref("a")); err != nil {
+			t.Fatal(err)
+		}
+		f.failWith("a", errDown)
+		go func() { _ = s.Refresh(t.Context(), f.ref("a")) }()
+		wait(time.Millisecond)
+		_, _ = s.Lookup(t.Context(), f.ref("b"))
+		wait(time.Second)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.failing != 0 {
+			t.Errorf("%d values are failing; want none", s.failing)
+		}
+	})
+}
+
 // A decision costs what is due, not what there is.
 func TestAnInvocationLooksOnlyAtWhatIsDue(t *testing.T) {
 	t.Parallel()

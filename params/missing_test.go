@@ -180,6 +180,65 @@ func TestAReportCountsWithinTheInvocationThatFetched(t *testing.T) {
 	})
 }
 
+// An invocation without an answer asks for it once, and what says that the value
+// is not ours to use is heard, in the same invocation.
+func TestADenialCountsWithinTheInvocationThatFetched(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v := String(s, f.ref("a").TTL(-1))
+		invoke(t, s, func(ctx context.Context) {
+			_ = v.Get(ctx)
+			f.failWith("*", kind(Denied))
+			if err := s.Refresh(ctx, f.ref("a")); !errors.Is(err, ErrDenied) {
+				t.Errorf("Refresh: %v; want ErrDenied", err)
+			}
+			wait(5 * time.Second)
+			if got, err := v.Lookup(ctx); !errors.Is(err, ErrDenied) {
+				t.Errorf("after the grace: %q, %v; want ErrDenied", got, err)
+			}
+		})
+	})
+}
+
+// What was confirmed in this invocation is not lost by a refresh without an answer.
+func TestARefreshThatFailsTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		v, w := String(s, f.ref("a").TTL(-1).MaxStale(-1)), String(s, f.ref("b").Optional())
+		invoke(t, s, func(ctx context.Context) {
+			_ = v.Get(ctx)
+			f.failWith("*", errDown)
+			if err := s.Refresh(ctx, f.ref("a")); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("Refresh: %v; want ErrUnavailable", err)
+			}
+			if got, err := v.Lookup(ctx); got != "one" || err != nil {
+				t.Errorf("got %q, %v; want the value", got, err)
+			}
+			if err := s.Refresh(ctx, w.Ref()); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("Refresh of an optional value: %v; want ErrUnavailable", err)
+			}
+		})
+	})
+}
+
+func TestAValueThatIsThereIsNoNegativeAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(plain())
+		for range 2 {
+			wantRead(t, s, String(s, f.ref("a")), "one")
+		}
+		if got := s.Stats().Negative; got != 0 {
+			t.Errorf("%d negative answers; want 0", got)
+		}
+	})
+}
+
 func TestANegativeNegativeTTLRemembersNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -135,6 +135,7 @@ func TestPolicy_OneTryInFourIsWaitedFor(t *testing.T) {
 				cfg := plain()
 				tt.edit(&cfg)
 				s := New(cfg)
+				s.background = false // as in a function
 				v := String(s, f.ref("a"))
 				wantRead(t, s, v, "one")
 				f.setLatency(time.Hour)
@@ -180,6 +181,24 @@ func TestAValueThatComesIsNotHeldUpByOneThatDoesNot(t *testing.T) {
 		}
 		if got := b.entry.state.Load().confirmed; got != time.Now().UnixNano() {
 			t.Error("the value that came was not taken")
+		}
+	})
+}
+
+// One value's outage is not forgotten for another one that is due as well.
+func TestATryIsWaitedForAlsoBesideAValueThatComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost, fine := newFake("a", "one"), newFake("b", "two")
+		fine.name = "other"
+		s := New(plain())
+		wantRead(t, s, String(s, lost.ref("a")), "one")
+		wantRead(t, s, String(s, fine.ref("b")), "two")
+		lost.setLatency(time.Hour)
+		for try := range 2 {
+			wait(10 * time.Minute) // a is due before b
+			if took := invoke(t, s, func(context.Context) {}); took != 250*time.Millisecond {
+				t.Errorf("try %d: the response left after %v; want 250ms", try, took)
+			}
 		}
 	})
 }
@@ -256,6 +275,47 @@ func TestWhoWaitsForATryMayLeaveAndMayNotOutstayTheLimit(t *testing.T) {
 		_, err := read(t, s, v)
 		if !errors.Is(err, ErrStale) {
 			t.Error("served beyond the hard limit:", err)
+		}
+	})
+}
+
+// The limit counts when the reader leaves, not when it came.
+func TestWhoWaitsPastTheLimitGetsNoOldValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		cfg := plain()
+		cfg.Patience = -1
+		s := New(cfg)
+		v := String(s, f.ref("a").MaxStale(5*time.Minute+time.Second))
+		wantRead(t, s, v, "one")
+		f.setLatency(time.Hour)
+		wait(5 * time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if got, err := v.Lookup(ctx); err == nil {
+			t.Errorf("got %q beyond its limit", got)
+		}
+		wait(time.Hour) // for the fetch
+	})
+}
+
+// There is nothing to serve meanwhile: the response waits for it as for any fetch.
+func TestAFetchOfAValueThatNeverCameIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		f.failWith("*", errDown)
+		s := New(plain())
+		v := String(s, f.ref("a"))
+		wantErr(t, s, v, ErrUnavailable)
+		f.failWith("*", nil)
+		f.setLatency(100 * time.Millisecond)
+		wait(time.Hour)
+		took := invoke(t, s, func(ctx context.Context) {
+			go func() { _, _ = v.Lookup(ctx) }()
+			wait(time.Millisecond)
+		})
+		if st := v.entry.state.Load(); took != 100*time.Millisecond || st.raw == nil {
+			t.Errorf("the response left after %v, with the value: %v; want 100ms and the value", took, st.raw != nil)
 		}
 	})
 }

@@ -167,6 +167,26 @@ func TestPolicy_RefreshPlacement(t *testing.T) {
 	}
 }
 
+// The next one does: then it runs beside a handler, and not after this one.
+func TestPolicy_NoRefreshBeginsWithinAnInvocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		s := New(Config{Jitter: -1, MaxStale: -1, Rand: func() float64 { return 0 }}) // it is early from 240 s on
+		v := String(s, f.ref("a"))
+		wantRead(t, s, v, "one")
+		wait(230 * time.Second)
+		invoke(t, s, func(ctx context.Context) {
+			wait(20 * time.Second)
+			if got, err := v.Lookup(ctx); got != "one" || err != nil {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+		wantCalls(t, f, 1)
+		invoke(t, s, func(context.Context) {})
+		wantCalls(t, f, 2)
+	})
+}
+
 func TestPolicy_HardStaleLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("a", "one")

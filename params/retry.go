@@ -98,10 +98,11 @@ func Retry[T any](ctx context.Context, v *Value[T], isAuthError func(error) bool
 // resolve is Lookup with the version of what it returns.
 func (v *Value[T]) resolve(ctx context.Context) (value T, version string, err error) {
 	value, err = v.Lookup(ctx)
-	if s := v.snap.Load(); err == nil && s != nil {
-		return s.value, s.version, nil
+	if err != nil {
+		return value, "", err
 	}
-	return value, "", err
+	s := v.snap.Load()
+	return s.value, s.version, nil
 }
 
 // preferred is the value of the stage that worked when the current version did
@@ -153,7 +154,7 @@ func (a *attempt[T]) follow(ctx context.Context, refusal error) error {
 		a.v.suspect(wait * 2 / 5) // less than the wait before: other goroutines' looks count too
 		value, version, err := a.v.resolve(ctx)
 		switch {
-		case err != nil && ctx.Err() != nil:
+		case ctx.Err() != nil:
 			continue // the refusal says more than that the time is over
 		case err != nil:
 			return err
@@ -217,7 +218,7 @@ func (v *Value[T]) stage(label string) *Value[T] {
 	r := v.ref
 	r.key.Stage, r.fallback, r.chain, r.required, r.optional = label, nil, nil, false, false
 	r.ttl = time.Second
-	return &Value[T]{store: v.store, ref: r, path: v.path, decode: v.decode, entry: v.store.entryFor(r, asStage)}
+	return &Value[T]{store: v.store, ref: r, path: v.path, decode: v.decode, entry: v.store.entryFor(r, asName)}
 }
 
 // Suspect reports that the version which was returned last was refused somewhere.
@@ -233,11 +234,13 @@ func (v *Value[T]) suspect(every time.Duration) {
 	s, e, version := v.store, v.entry, v.Version()
 	e.mu.Lock()
 	st, now := e.state.Load(), s.now()
-	recent := now-st.suspected < int64(every) && now >= st.suspected
-	if st.raw != nil && st.label == version && st.suspect {
-		e.change(func(st *state) { st.suspectAfter = e.flights }) // not by a fetch that is under way
+	if st.raw == nil || st.label != version {
+		e.mu.Unlock()
+		return
 	}
-	if st.raw == nil || st.label != version || st.suspect || recent {
+	recent := now-st.suspected < int64(every) && now >= st.suspected
+	if st.suspect || recent {
+		e.change(func(st *state) { st.suspectAfter = e.flights }) // not by a fetch that is under way
 		e.mu.Unlock()
 		return
 	}

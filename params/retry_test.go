@@ -377,6 +377,135 @@ func TestAStageThatIsTheRefusedVersionIsNotTriedAgain(t *testing.T) {
 	})
 }
 
+func TestAStageThatWasRefusedIsNotTriedAgainInThisCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		f.values["a@AWSPENDING"] = fakeValue{"p2", "9", time.Now()}
+		v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
+		if err := Retry(t.Context(), v, isLogin, db.login); !errors.Is(err, ErrLoginRefused) || db.count("p2") != 1 {
+			t.Errorf("got %v after %q; want p2 tried once", err, db.tries)
+		}
+	})
+}
+
+func TestAStageThatDoesNotComeIsNotTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting()
+		v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
+		if err := Retry(t.Context(), v, isLogin, db.login); !errors.Is(err, ErrLoginRefused) || len(db.tries) != db.count("p1") {
+			t.Errorf("got %v after %q; want only p1 tried", err, db.tries)
+		}
+	})
+}
+
+// A rotation moves labels within seconds: that there is none, or an old version
+// that would do for a reader, is not relied on.
+func TestAStageIsAskedForAnew(t *testing.T) {
+	t.Run("where there was none a moment ago", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting("p2")
+			v := String(New(plain()), f.ref("a").TryStages("AWSPENDING"))
+			time.AfterFunc(time.Second, func() { f.values["a@AWSPENDING"] = fakeValue{"p2", "9", time.Now()} })
+			start := time.Now()
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil || time.Since(start) > 3*time.Second {
+				t.Errorf("got %v after %v; want the login at the next look", err, time.Since(start))
+			}
+		})
+	})
+	t.Run("where the old one is stale", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f, db := newFake("a", "p1"), accepting("p2")
+			f.values["a@AWSPENDING"] = fakeValue{"p2", "9", time.Now()}
+			s := New(plain())
+			v := String(s, f.ref("a").TryStages("AWSPENDING"))
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil {
+				t.Fatalf("the first login: %v", err)
+			}
+			f.put("a", "p3")
+			if err := s.Refresh(t.Context(), f.ref("a")); err != nil {
+				t.Fatal(err)
+			}
+			f.values["a@AWSPENDING"] = fakeValue{"p4", "10", time.Now()}
+			f.setLatency(time.Second) // longer than Patience
+			db.set("p4")
+			wait(2 * time.Second)
+			if err := Retry(t.Context(), v, isLogin, db.login); err != nil || db.count("p2") != 1 {
+				t.Errorf("got %v after %q; want p4 and not p2 again", err, db.tries)
+			}
+		})
+	})
+}
+
+func TestAGoodLoginIsNotShownToIsAuthError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := String(New(plain()), newFake("a", "p1").ref("a"))
+		is := func(err error) bool { return err.Error() != "" }
+		if err := Retry(t.Context(), v, is, accepting("p1").login); err != nil {
+			t.Errorf("got %v; want nil", err)
+		}
+	})
+}
+
+// The value is zero and has no version, also where there was one before.
+func TestRetryOfAValueThatIsMissingAndMustBeConfirmed(t *testing.T) {
+	for name, before := range map[string]bool{"and never was there": false, "and was there before": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				s := New(plain())
+				v := String(s, f.ref("a").Optional().TTL(-1).MaxStale(-1))
+				if before {
+					f.put("a", "p1")
+					wantRead(t, s, v, "p1")
+					delete(f.values, "a")
+				}
+				got := "nothing"
+				if err := Retry(t.Context(), v, isLogin, func(_ context.Context, value string) error { got = value; return nil }); err != nil || got != "" || v.Version() != "" {
+					t.Errorf("logged in with %q of version %q, %v; want the zero value", got, v.Version(), err)
+				}
+			})
+		})
+	}
+}
+
+func TestALoginIsNotTriedWithWhatComesWhenTheTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, db := newFake("a", "p1"), accepting("p2")
+		s := New(plain())
+		v := String(s, f.ref("a"))
+		_ = v.Get(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
+		f.put("a", "p2")
+		f.setLatency(0)
+		err := Retry(ctx, v, func(err error) bool { // the refusal is the last that the caller waits for
+			cancel()
+			return isLogin(err)
+		}, db.login)
+		if !errors.Is(err, ErrLoginRefused) || db.count("p2") != 0 {
+			t.Errorf("got %v after %q; want no further login", err, db.tries)
+		}
+	})
+}
+
+func TestAReportIsNotRecentWhenTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a", "one")
+		cfg, step := plain(), time.Duration(0)
+		cfg.Now = func() time.Time { return time.Now().Add(-step) }
+		s := New(cfg)
+		v := String(s, f.ref("a"))
+		v.Suspect() // there is nothing to suspect
+		wantRead(t, s, v, "one")
+		v.Suspect()
+		wantRead(t, s, v, "one")
+		step = time.Hour
+		v.Suspect()
+		if got := s.Stats().Suspects; got != 2 {
+			t.Errorf("%d reports were followed; want 2", got)
+		}
+	})
+}
+
 func TestAReportAboutAnOlderVersionIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("a", "one")

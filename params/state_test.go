@@ -1,6 +1,7 @@
 package params
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 )
@@ -55,12 +56,14 @@ func TestDecide(t *testing.T) {
 		{"strict at its TTL", fresh(func(st *state) { st.hard = confirmed }), expires, waitNeedful, expires},
 		{"strict within its TTL", fresh(func(st *state) { st.hard = confirmed }), expires - 1, refresh, expires},
 
+		{"fresh, forbidden a moment ago", fresh(func(st *state) { st.recheckAt = 1350 * sec }), confirmed, serve, refreshAt},
 		{"suspect", fresh(func(st *state) { st.suspect = true }), confirmed, waitCertain, confirmed},
 		{"suspect beyond the limit", fresh(func(st *state) { st.suspect = true }), hard, waitNeedful, hard},
 		{"forbidden, in grace", fresh(forbidden(plain)), 1350*sec - 1, serveStale, 1350 * sec},
 		{"forbidden, grace over", fresh(forbidden(plain)), 1350 * sec, waitCertain, 1350 * sec},
 		{"forbidden, grace beyond the limit", fresh(forbidden(func(st *state) { st.recheckAt = 2010 * sec })), hard - 1, serveStale, hard},
 		{"forbidden beyond the limit", fresh(forbidden(func(st *state) { st.recheckAt = 2010 * sec })), hard, waitNeedful, hard},
+		{"forbidden beyond the limit, cooling", fresh(forbidden(cooled(2010*sec, 20*sec))), hard, fail, 2010 * sec},
 		{"forbidden, clock back", fresh(forbidden(plain)), confirmed - sec - 1, waitCertain, confirmed - sec - 1},
 		{"forbidden, re-check unanswered", fresh(forbidden(cooled(1360*sec, 20*sec))), 1350 * sec, serveStale, 1360 * sec},
 		{"forbidden, re-check unanswered until the limit", fresh(forbidden(cooled(2010*sec, 20*sec))), hard - 1, serveStale, hard},
@@ -94,6 +97,30 @@ func TestUsable(t *testing.T) {
 		if st.usable(tt.now) != tt.want || (&state{expires: tt.expires, hard: tt.hard}).usable(tt.now) {
 			t.Error(fmt.Sprint(tt))
 		}
+	}
+}
+
+// An age is quoted only of a value that has one, and is too old.
+func TestOnlyAnAgeIsAStaleError(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		st    *state
+		stale bool
+	}{
+		{"never fetched", &state{err: errDown}, false},
+		{"never fetched, and nothing failed yet", &state{}, false},
+		{"forbidden", &state{raw: &blob{}, forbidden: true, err: kind(Denied)}, false},
+		{"too old", &state{raw: &blob{}, err: errDown}, true},
+		{"missing, and not confirmed since", &state{absent: kind(NotFound), err: errDown}, true},
+		{"missing", &state{absent: kind(NotFound)}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := New(plain())
+			err := tt.st.failure(s.entryFor(newFake().ref("a"), asName), 1)
+			if _, stale := errors.AsType[*StaleError](err); err == nil || stale != tt.stale {
+				t.Errorf("got %v; want a StaleError: %v", err, tt.stale)
+			}
+		})
 	}
 }
 

@@ -125,8 +125,7 @@ type role int
 
 const (
 	asDeclared role = iota // by the program: prefetched, and never evicted
-	asStage                // of a declared value: never evicted
-	asName                 // for Lookup
+	asName                 // for Lookup, or a stage of a declared value
 )
 
 // entryFor returns the entry of a reference, and makes it if need be.
@@ -143,7 +142,6 @@ func (s *Store) entryFor(r Ref, as role) *entry {
 		e.declared = true
 		s.declared = append(s.declared, e)
 	}
-	e.pinned = e.pinned || as == asStage
 	s.mu.Unlock()
 	if e.settings(r) {
 		s.lookAgain(e, 0)
@@ -174,7 +172,7 @@ func (s *Store) read(ctx context.Context, e *entry) (st *state, until int64, err
 	st, now := e.state.Load(), s.now()
 	e.touch(now)
 	act, until := st.decide(now)
-	if act != fail && e.confirmedInThisInvocation(st) {
+	if e.confirmedInThisInvocation(st) {
 		return st, now, nil
 	}
 	switch act {

@@ -202,10 +202,10 @@ func (v *Value[T]) lookup(ctx context.Context) (value T, err error) {
 			store.event(v.entry, Event{Kind: EventNegative, Err: err})
 		}
 	}
+	if v.ref.optional && errors.Is(err, ErrNotFound) {
+		st, until, err = &state{}, store.now(), nil // it is missing, and a TTL of zero does not let that be remembered
+	}
 	if err != nil {
-		if v.ref.optional && errors.Is(err, ErrNotFound) {
-			return value, nil
-		}
 		return value, err
 	}
 	return v.view(st, until, gen, epoch)

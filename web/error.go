@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -157,6 +158,7 @@ func WriteProblem(w http.ResponseWriter, _ *http.Request, err error) {
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Cache-Control"} {
 		h.Del(name) // they described the response that does not come
 	}
+	header.Replaced(h)
 	for name, values := range e.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}

@@ -36,11 +36,12 @@ func TestWriteError(t *testing.T) {
 			rec := httptest.NewRecorder()
 			rec.Header().Set("Content-Encoding", "gzip")
 			rec.Header().Set("Etag", `"stale"`)
+			rec.Header().Set("Content-Digest", "sha-256=:stale:")
 			web.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return c.err }).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
 			if rec.Code != c.status || strings.TrimSpace(rec.Body.String()) != c.body {
 				t.Errorf("got %d %s", rec.Code, rec.Body)
 			}
-			if h := rec.Header(); h.Get("Content-Type") != "application/problem+json" || h.Get("Content-Encoding") != "" || h.Get("Etag") != "" {
+			if h := rec.Header(); h.Get("Content-Type") != "application/problem+json" || h.Get("Content-Encoding") != "" || h.Get("Etag") != "" || h.Get("Content-Digest") != "" {
 				t.Errorf("the header describes another response: %v", h)
 			}
 		})

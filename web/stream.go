@@ -29,6 +29,11 @@ import (
 // the first byte are lost: Lambda's streams have no trailers for them. A
 // Content-Length that the handler sets is passed on and must be met; the front doors
 // have been seen to rename it X-Amzn-Remapped-Content-Length.
+//
+// Give a response a body where its status allows one, be it a line: function URLs have
+// been seen to keep the client waiting for the body of a streamed response that has
+// none, such as an error of WriteHeader alone
+// (https://github.com/aws/aws-lambda-go/issues/596).
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
 func Stream(h http.Handler) func(context.Context, Request) (*StreamedResponse, error) {
 	return func(ctx context.Context, e Request) (*StreamedResponse, error) {

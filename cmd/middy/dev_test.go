@@ -42,8 +42,10 @@ func TestRequestsInParallelGetASandboxEach(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if took := time.Since(begin); took > 4*time.Second {
-		t.Errorf("14 requests of 2.5 s took %v, want less than 4 s\n%s", took, c.output())
+	t.Logf("14 requests of 2.5 s took %v", time.Since(begin)) // 2.7 s where nothing else runs
+	c.await(`(?s)(END .*){15}`)
+	if strings.Contains(c.output(), "for a sandbox") {
+		t.Errorf("of 14 requests at a time one waited for another's sandbox:\n%s", c.output())
 	}
 }
 
@@ -488,5 +490,17 @@ func TestIAMTakesTheEnvironmentThatMainReads(t *testing.T) {
 	said := regexp.MustCompile(`(?m)^building .*\n`).ReplaceAllString(string(out), "")
 	if err == nil || !strings.Contains(said, "panic: QUEUE_NAME is not set") || strings.Contains(said, "goroutine") || strings.Count(said, "\n") != 1 {
 		t.Errorf("without it: %s %v; want one line with the reason", out, err)
+	}
+}
+
+func TestADataFolderBelongsToOneDev(t *testing.T) {
+	data := t.TempDir()
+	_, url := dev(t, nil, "--no-watch", "--data", data, probe)
+	second := start(t, t.TempDir(), nil, "dev", "--port", "0", "--no-watch", "--data", data, probe)
+	if status := second.wait(); status == 0 || !strings.Contains(second.output(), "--data "+data+" cannot be used") {
+		t.Errorf("the second middy dev with one --data ended with %d and said:\n%s", status, second.output())
+	}
+	if code, body := get(t, url+"/sleep?ms=1"); code != 200 {
+		t.Errorf("the first answers %d %q afterwards", code, body)
 	}
 }

@@ -574,3 +574,23 @@ func TestALoadBalancerMayWriteTheClientsPort(t *testing.T) {
 		}
 	}
 }
+
+func TestARESTAPILeavesOutATypeThatIsNull(t *testing.T) {
+	for result, want := range map[string]string{
+		`{"statusCode":200,"body":"x"}`:                                                                                   "application/json",
+		`{"statusCode":200,"body":"x","headers":{"Content-Type":null}}`:                                                   "",
+		`{"statusCode":200,"body":"x","headers":{"content-type":null}}`:                                                   "",
+		`{"statusCode":200,"body":"x","headers":{"Content-Type":null},"multiValueHeaders":{"content-type":["text/csv"]}}`: "text/csv",
+	} {
+		srv := httptest.NewServer(frontdoor.New(frontdoor.Config{Function: &double{result: result}, Door: frontdoor.RESTAPI{}}))
+		resp, err := srv.Client().Get(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		srv.Close()
+		if got := resp.Header.Get("Content-Type"); got != want {
+			t.Errorf("%s: type %q, want %q", result, got, want)
+		}
+	}
+}

@@ -122,8 +122,13 @@ func (f fields) take(member string, out *reply, values func(json.RawMessage) ([]
 		if err != nil {
 			return fmt.Errorf("%w: %s: header %q: %w", ErrMalformed, member, name, err)
 		}
-		if as := out.keep(fmt.Sprint(name)); as != "" && len(list) > 0 {
+		as := out.keep(fmt.Sprint(name))
+		switch {
+		case as == "":
+		case len(list) > 0:
 			out.put(taken, as, list)
+		case strings.EqualFold(as, "content-type") && string(raw) == "null":
+			out.untyped = true
 		}
 	}
 	return nil

@@ -345,7 +345,9 @@ func TestStreamsOfAFunctionURL(t *testing.T) {
 	}{
 		{"with a prelude", integration, prelude + "payload", io.EOF, 206, "payload", false, nil},
 		{"without one", "text/csv", "a,b", io.EOF, 200, "a,b", false, nil},
-		{"empty", "text/csv", "", io.EOF, 200, "", false, nil},
+		{"empty", "text/csv", "", io.EOF, 200, "", false, frontdoor.ErrLenient},
+		{"a prelude alone", integration, strings.Replace(prelude, "206", "303", 1), io.EOF, 303, "", false, frontdoor.ErrLenient},
+		{"a prelude alone, whose status has no body", integration, strings.Replace(prelude, "206", "204", 1), io.EOF, 204, "", false, nil},
 		{"a prelude without an end", integration, "{}", io.EOF, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrMalformed},
 		{"an endless prelude", integration, strings.Repeat("x", 17<<10), io.EOF, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrMalformed},
 		{"a prelude that is null", integration, "null\x00\x00\x00\x00\x00\x00\x00\x00", io.EOF, 500, `{"message":"Internal Server Error"}`, false, frontdoor.ErrMalformed},

@@ -48,7 +48,7 @@ func (d FunctionURL) Event(r *http.Request, body []byte, in Arrival) ([]byte, er
 func (d FunctionURL) Respond(w http.ResponseWriter, result *runtimeapi.Response, in Arrival) error {
 	d.identify(w.Header(), in)
 	if result.Streamed {
-		return respondStream(w, result)
+		return respondStream(w, result, in)
 	}
 	reply, err := readReply(result.Payload, false)
 	if err != nil {
@@ -85,9 +85,10 @@ const (
 // delimiter ends the prelude.
 var delimiter = make([]byte, 8)
 
-// respondStream passes a stream on, piece by piece.
+// respondStream passes a stream on, piece by piece. An [ErrLenient] says that a stream
+// without a body ended here.
 // https://docs.aws.amazon.com/lambda/latest/dg/response-streaming-tutorial.html
-func respondStream(w http.ResponseWriter, result *runtimeapi.Response) error {
+func respondStream(w http.ResponseWriter, result *runtimeapi.Response, arrival Arrival) error {
 	in := bufio.NewReaderSize(result.Stream, maxPrelude)
 	head := &reply{status: http.StatusOK, header: http.Header{"Content-Type": {"application/octet-stream"}}}
 	if result.ContentType == integrationType {
@@ -103,7 +104,24 @@ func respondStream(w http.ResponseWriter, result *runtimeapi.Response) error {
 	} else if result.ContentType != "" {
 		head.header.Set("Content-Type", result.ContentType)
 	}
-	return head.stream(w, in)
+	body := &counted{Reader: in}
+	if err := head.stream(w, body); err != nil || body.n > 0 || arrival.Head || !bodyAllowed(head.status) {
+		return err
+	}
+	return fmt.Errorf("%w: the stream has no body; function URLs have been seen to keep the client waiting then, so send one: %s",
+		ErrLenient, "https://github.com/aws/aws-lambda-nodejs-runtime-interface-client/issues/95")
+}
+
+// counted counts what was read.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
 }
 
 // readHead reads a function URL's prelude.

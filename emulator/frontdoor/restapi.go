@@ -237,7 +237,11 @@ func (d RESTAPI) read(f fields) (*reply, error) {
 	if err := f.setMerged(reply); err != nil {
 		return nil, err
 	}
-	if reply.header.Get("Content-Type") == "" {
+	switch {
+	case reply.header.Get("Content-Type") != "":
+	case reply.untyped: // how a function asks for none: https://github.com/aws/aws-sam-cli/issues/1218
+		reply.header["Content-Type"] = nil
+	default:
 		reply.header.Set("Content-Type", "application/json")
 	}
 	return reply, nil

@@ -19,6 +19,9 @@ type reply struct {
 	body    []byte
 	warning error // understood, but only by leniency
 
+	// untyped says that the Content-Type is there, and is null.
+	untyped bool
+
 	// keep is the name under which a header is passed on, or "" to drop it.
 	keep func(name string) string
 	// spellings says that names which differ in case only are headers of their own.

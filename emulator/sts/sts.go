@@ -136,12 +136,12 @@ func callerIdentity(c *service.Call) callerIdentityResult {
 }
 
 // userID makes the same unique id for the same principal: AROA…:session for an
-// assumed role, AIDA… for a user.
+// assumed role, AIDA… for a user. Roles of one name in two accounts are two.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 func userID(arn string) string {
-	if _, path, ok := strings.Cut(arn, ":assumed-role/"); ok {
+	if account, path, ok := strings.Cut(arn, ":assumed-role/"); ok {
 		role, session, _ := strings.Cut(path, "/")
-		return uniqueID("AROA", role) + ":" + session
+		return uniqueID("AROA", account+"/"+role) + ":" + session
 	}
 	return uniqueID("AIDA", arn)
 }
@@ -187,7 +187,7 @@ func (s *Service) assumeRole(c *service.Call, form url.Values) (any, error) {
 	}
 	principal := "arn:aws:sts::" + role[1] + ":assumed-role/" + role[2] + "/" + name
 	return assumeRoleResult{
-		AssumedRoleUser:  assumedRoleUser{AssumedRoleID: uniqueID("AROA", role[2]) + ":" + name, Arn: principal},
+		AssumedRoleUser:  assumedRoleUser{AssumedRoleID: userID(principal), Arn: principal},
 		Credentials:      s.issue(principal, ttl),
 		PackedPolicySize: packed,
 		SourceIdentity:   form.Get("SourceIdentity"),

@@ -62,6 +62,24 @@ func TestAssumedCredentialsWorkAndReallyExpire(t *testing.T) {
 	wantError(t, err, "ExpiredToken", "The security token included in the request is expired")
 }
 
+func TestARoleHasAnIDOfItsOwnInEachAccount(t *testing.T) {
+	e := emulatortest.Start(t, emulatortest.Config{})
+	id := func(account, session string) string {
+		out, err := root(e).AssumeRole(t.Context(), &client.AssumeRoleInput{
+			RoleArn: aws.String("arn:aws:iam::" + account + ":role/orders"), RoleSessionName: aws.String(session),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _, _ := strings.Cut(*out.AssumedRoleUser.AssumedRoleId, ":")
+		return id
+	}
+	one, again, other := id("210987654321", "s1"), id("210987654321", "s2"), id("123456789012", "s1")
+	if one != again || one == other {
+		t.Errorf("ids %s, %s and in another account %s; want the first two equal and the third another", one, again, other)
+	}
+}
+
 func TestLimitsInAWSsWords(t *testing.T) {
 	e := emulatortest.Start(t, emulatortest.Config{STS: sts.Config{MaxSessionDuration: 2 * time.Hour}})
 	valid := func() *client.AssumeRoleInput {

@@ -55,7 +55,7 @@ func (s *Source) Permissions(uses []params.Use) []middy.Permission {
 func (s *Source) resource(id string) string {
 	if strings.HasPrefix(id, "arn:") {
 		id = s.idFor(id)
-		if i := strings.LastIndexByte(id, '-'); i >= 0 && len(id)-i == 7 {
+		if i := strings.LastIndexByte(id, '-'); len(id)-i == 7 {
 			return id
 		}
 		return id + "-??????"

@@ -290,7 +290,7 @@ func (s *Source) Rotation(ctx context.Context, k params.Key) (params.Rotation, e
 	if strings.Contains(out.RotationRules.ScheduleExpression, "hour") {
 		window = time.Hour
 	}
-	if d, err := time.ParseDuration(out.RotationRules.Duration); err == nil && d > 0 {
+	if d, _ := time.ParseDuration(out.RotationRules.Duration); d > 0 {
 		window = d
 	}
 	latest := seconds(out.NextRotationDate)

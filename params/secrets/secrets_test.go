@@ -70,6 +70,26 @@ func TestBatchMatchesNamesAndARNs(t *testing.T) {
 	}
 }
 
+func TestAnIDNamesASecretByNameByARNOrByAnARNWithoutItsEnd(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:1:secret:a"
+	for _, tt := range []struct {
+		id, arn, name string
+		want          bool
+	}{
+		{"a", arn + "-AbCdEf", "a", true},
+		{arn + "-AbCdEf", arn + "-AbCdEf", "a", true},
+		{arn, arn + "-AbCdEf", "a", true},
+		{arn, arn + "-b-AbCdEf", "a-b", false},
+		{arn, arn[:len(arn)-1] + "b-AbCdEf", "b", false},
+		{"a", "a-AbCdEf", "a-AbCdEf", false}, // an error names what was asked for, not its ARN
+		{"", "", "", false},
+	} {
+		if got := named(tt.id, tt.arn, tt.name); got != tt.want {
+			t.Errorf("%q names %s (%s): %v; want %v", tt.id, tt.arn, tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestAPageThatFailsSaysNothingAboutTheOnesBefore(t *testing.T) {
 	for code, want := range map[string]params.Kind{"InternalServiceError": params.Unavailable, "InvalidNextTokenException": params.Unanswered} {
 		n := 0
@@ -190,6 +210,8 @@ func TestRotationWindow(t *testing.T) {
 		`{"RotationEnabled":true,"NextRotationDate":1800000000,"RotationRules":{"ScheduleExpression":"rate(4 hours)"}}`: time.Hour,
 		`{"RotationEnabled":true,"NextRotationDate":1800000000,"RotationRules":{"AutomaticallyAfterDays":30}}`:          24 * time.Hour,
 		`{"RotationEnabled":true,"NextRotationDate":1800000000,"RotationRules":{"Duration":"x"}}`:                       24 * time.Hour,
+		`{"RotationEnabled":true,"NextRotationDate":1800000000,"RotationRules":{"Duration":"0h"}}`:                      24 * time.Hour,
+		`{"RotationEnabled":true,"NextRotationDate":1800000000,"RotationRules":{"Duration":"-3h"}}`:                     24 * time.Hour,
 		`{"RotationEnabled":false,"NextRotationDate":1800000000}`:                                                       -1,
 		`{"RotationEnabled":true}`: -1,
 	} {
@@ -213,7 +235,7 @@ func TestPermissions(t *testing.T) {
 	store := params.New(params.Config{})
 	s := From(aws.Config{Region: "cn-north-1"})
 	const arn = "arn:aws-cn:secretsmanager:cn-north-1:1:secret:full-AbCdEf"
-	for _, r := range []params.Ref{s.Secret("a").FollowRotation(), s.Secret("a#field"), s.Secret(arn).KMSKey("arn:key"), s.Secret("arn:aws-cn:secretsmanager:cn-north-1:1:secret:part")} {
+	for _, r := range []params.Ref{s.Secret("a").FollowRotation(), s.Secret("a#field"), s.Secret(arn).KMSKey("arn:key"), s.Secret("arn:aws-cn:secretsmanager:cn-north-1:1:secret:part"), s.Secret("a").Stage(Previous)} {
 		params.String(store, r)
 	}
 	pattern := "arn:aws-cn:secretsmanager:cn-north-1:*:secret:a-??????"
@@ -245,8 +267,10 @@ func TestAReplicasARNIsInItsRegion(t *testing.T) {
 	if id := s.idFor("arn:aws:secretsmanager:eu-west-1:1:secret:a-AbCdEf"); id != "arn:aws:secretsmanager:eu-central-1:1:secret:a-AbCdEf" {
 		t.Error(id)
 	}
-	if id := s.idFor("a"); id != "a" {
-		t.Error(id)
+	for _, id := range []string{"a", "arn", "arn:aws"} {
+		if got := s.idFor(id); got != id {
+			t.Errorf("%s was rewritten to %s", id, got)
+		}
 	}
 }
 

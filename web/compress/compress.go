@@ -40,7 +40,8 @@
 // Deviations from Middy's http-content-encoding, each for the client's sake: Vary is
 // set on every response that could have been compressed, not only on those that were;
 // media that is compressed already is left alone; a strong ETag is changed, as
-// RFC 9110 section 8.8.3.3 asks; Content-Length and Accept-Ranges do not stay behind;
+// RFC 9110 section 8.8.3.3 asks; Content-Length, Accept-Ranges and digests of the plain
+// body do not stay behind;
 // no-transform is matched in any case and only as a whole word; a client's first choice
 // that is not ours falls to its next one; "*" in Accept-Encoding means any; and bodies
 // below 1 KiB are sent as they are unless MinSize says otherwise.

@@ -371,6 +371,17 @@ func TestEachResponseIsEncodedByTheRules(t *testing.T) {
 			encoding: "gzip", header: map[string]string{"Accept-Ranges": ""},
 		},
 		{
+			name:     "digests of the plain body do not stay behind",
+			request:  accepts("Accept-Encoding", "gzip"),
+			handler:  sends(200, long, "Content-Type", text, "Content-Digest", "sha-256=:x:", "Repr-Digest", "sha-256=:x:", "Digest", "sha-256=x", "Content-MD5", "x"),
+			encoding: "gzip", header: map[string]string{"Content-Digest": "", "Repr-Digest": "", "Digest": "", "Content-MD5": ""},
+		},
+		{
+			name:    "digests of a body that is not compressed stay",
+			handler: sends(200, long, "Content-Type", text, "Content-Digest", "sha-256=:x:"),
+			header:  map[string]string{"Content-Digest": "sha-256=:x:"},
+		},
+		{
 			name:    "a range is sent as it is",
 			request: accepts("Accept-Encoding", "gzip", "Range", "bytes=0-3299"), handler: sends(206, long, "Content-Type", text, "Content-Range", "bytes 0-3299/9999", "Accept-Ranges", "bytes"),
 			header: map[string]string{"Content-Range": "bytes 0-3299/9999", "Accept-Ranges": "bytes"},

@@ -309,7 +309,7 @@ func (w *writer) encodedHeader(length int) {
 	if length > 0 {
 		h.Set("Content-Length", strconv.Itoa(length))
 	}
-	h.Del("Accept-Ranges") // ranges of a body that is made anew each time cannot be had
+	header.Replaced(h) // and ranges of a body that is made anew each time cannot be had
 	if tag := h.Get("Etag"); tag != "" {
 		h.Set("Etag", w.m.encodedETag(tag, w.encoding))
 	}

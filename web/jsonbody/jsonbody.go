@@ -252,7 +252,10 @@ func (c *Config) check(text []byte) error {
 		case jsontoken.EOF:
 			return nil
 		case jsontoken.Number:
-			if _, err := strconv.ParseFloat(string(text[tok.Start:tok.End]), 64); err != nil && !c.UseNumber {
+			if c.UseNumber || !mayOverflow(text[tok.Start:tok.End]) {
+				break
+			}
+			if _, err := strconv.ParseFloat(string(text[tok.Start:tok.End]), 64); err != nil {
 				return c.malformed(fmt.Sprintf("the number at byte %d is out of range", tok.Start), err)
 			}
 		case jsontoken.ObjectStart:
@@ -278,6 +281,13 @@ func (c *Config) check(text []byte) error {
 		}
 		constructor = string(key) == "constructor"
 	}
+}
+
+// mayOverflow tells whether a number may be beyond a float64. It saves reading others:
+// one just above 0, such as 1e-310, takes a thousand times as long as 0.1.
+func mayOverflow(number []byte) bool {
+	i := bytes.IndexAny(number, "eE")
+	return len(number) > 300 || i >= 0 && number[i+1] != '-'
 }
 
 // ErrForbiddenKey is the reason of an answer to a key that the prototype guard

@@ -152,8 +152,6 @@ func filterable(status int, h http.Header) bool {
 
 // changed makes the header fit the filtered body.
 func changed(h http.Header, length int) {
-	for _, name := range []string{"Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "Accept-Ranges"} {
-		h.Del(name)
-	}
+	header.Replaced(h)
 	h.Set("Content-Length", strconv.Itoa(length))
 }

@@ -36,6 +36,7 @@ import (
 	panicvalue "github.com/gomiddy/middy/internal/panics"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/layer"
 	"github.com/gomiddy/middy/web/internal/response"
 	"github.com/gomiddy/middy/web/internal/trace"
@@ -252,6 +253,7 @@ func (c *Config) write(w http.ResponseWriter, r *http.Request, e answer) {
 	for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Cache-Control"} {
 		h.Del(name) // they described the response that does not come
 	}
+	header.Replaced(h)
 	h.Set("X-Content-Type-Options", "nosniff") // the text may repeat input
 	switch {
 	case e.message == "":

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gomiddy/middy/web"
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -20,6 +21,7 @@ func (c *Config) serveBodies(next http.Handler, w http.ResponseWriter, r *http.R
 		return
 	}
 	w.Header().Del("Content-Length") // of another body
+	header.Replaced(w.Header())
 	if len(body) == 0 {
 		_ = b.buf.Send(status, nil) // the client has gone; there is nobody to tell
 		return

@@ -78,7 +78,11 @@ type evaluation struct {
 	depth     int    // of schemas
 	property  string // the name that is judged, in propertyNames
 	exhausted bool
+	compared  int // pairs of numbers that jsonschema will compare, see thorough
 }
+
+// maxCompared bounds them: each pair takes some microseconds of exact arithmetic.
+const maxCompared = 300_000
 
 // found is a Finding whose texts are not made yet: most of them are dropped, since
 // another schema of an anyOf matches.
@@ -215,7 +219,7 @@ func isType(v any, t string) bool {
 	case bool:
 		return t == "boolean"
 	case json.Number:
-		return t == "number" || t == "integer" && exact(v).IsInt()
+		return t == "number" || t == "integer" && isInteger(v)
 	case string:
 		return t == "string"
 	case []any:
@@ -233,7 +237,11 @@ func (e *evaluation) any(n *node, v any, p *place) any {
 	if n.Const != nil && !equal(v, *n.Const) {
 		e.add(n, p, "const", map[string]any{"allowedValue": *n.Const}, "must be equal to constant")
 	}
-	if n.Enum != nil && !slices.ContainsFunc(n.Enum.Values, func(want any) bool { return equal(v, want) }) {
+	if _, ok := v.(json.Number); ok && n.Enum != nil && e.thorough {
+		e.compared += len(n.Enum.Values)
+		e.exhausted = e.exhausted || e.compared > maxCompared
+	}
+	if n.Enum != nil && !n.enum[canonical(v)] {
 		e.add(n, p, "enum", map[string]any{"allowedValues": n.Enum.Values}, "must be equal to one of the allowed values")
 	}
 	if n.not != nil {
@@ -348,7 +356,6 @@ func (e *evaluation) number(n *node, v json.Number, p *place) {
 	if !n.ruled["number"] {
 		return
 	}
-	value := rat(v)
 	for _, l := range []struct {
 		keyword, comparison string
 		limit               *big.Rat
@@ -359,12 +366,12 @@ func (e *evaluation) number(n *node, v json.Number, p *place) {
 		{"exclusiveMaximum", "<", n.ExclusiveMaximum, func(c int) bool { return c >= 0 }},
 		{"exclusiveMinimum", ">", n.ExclusiveMinimum, func(c int) bool { return c <= 0 }},
 	} {
-		if l.limit != nil && l.wrong(value.Cmp(l.limit)) {
+		if l.limit != nil && l.wrong(compare(v, l.limit)) {
 			limit := decimal(l.limit)
 			e.add(n, p, l.keyword, map[string]any{"comparison": l.comparison, "limit": limit}, "must be "+l.comparison+" "+limit.String())
 		}
 	}
-	if n.MultipleOf != nil && !new(big.Rat).Quo(value, n.MultipleOf).IsInt() {
+	if n.MultipleOf != nil && !isMultiple(v, n.MultipleOf) {
 		of := decimal(n.MultipleOf)
 		e.add(n, p, "multipleOf", map[string]any{"multipleOf": of}, "must be multiple of "+of.String())
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,11 +75,10 @@ func isFragment(s string) bool {
 }
 
 func inRange(n json.Number, bits int) bool {
-	r := exact(n)
-	if !r.IsInt() {
+	if f, _ := n.Float64(); math.Abs(f) > 1<<63 || !isInteger(n) {
 		return false
 	}
-	i := r.Num()
+	i := rat(n).Num()
 	return i.BitLen() <= bits || i.Sign() < 0 && i.BitLen() == bits+1 && i.TrailingZeroBits() == uint(bits)
 }
 

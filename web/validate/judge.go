@@ -38,7 +38,7 @@ func (s *Schema) evaluation(coerce bool) *evaluation {
 // judge evaluates. A schema with keywords that evaluation does not know is judged
 // by jsonschema as well, which decides. root is where v stands.
 func (s *Schema) judge(e *evaluation, v any, root string) (any, []Finding, error) {
-	v, err := normal(v, s.options.MaxDepth)
+	v, err := normal(v, s.options.MaxDepth, new(int))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -170,6 +171,7 @@ type node struct {
 	extra    *node               // additionalProperties
 	closed   bool                // additionalProperties: false
 	spelt    map[string][]string // the names that the schema has for an object, by jsontoken.Fold
+	enum     map[string]bool     // canonical
 	ruled    map[string]bool
 	messages *messages
 }
@@ -216,6 +218,12 @@ func (b *builder) node(s *jsonschema.Schema) *node {
 	n.ref, n.not, n.if_, n.then, n.else_ = b.node(s.Ref), b.node(s.Not), b.node(s.If), b.node(s.Then), b.node(s.Else)
 	n.anyOf, n.oneOf, n.allOf, n.prefix = b.all(s.AnyOf), b.all(s.OneOf), b.all(s.AllOf), b.all(s.PrefixItems)
 	n.items, n.contains, n.names = b.node(s.Items2020), b.node(s.Contains), b.node(s.PropertyNames)
+	if s.Enum != nil {
+		n.enum = make(map[string]bool, len(s.Enum.Values))
+		for _, v := range s.Enum.Values {
+			n.enum[canonical(v)] = true
+		}
+	}
 	b.members(n, at)
 	n.spell()
 	if at != nil && at.values["errorMessage"] != nil {
@@ -294,6 +302,18 @@ func (n *node) spell() {
 	for _, m := range slices.Concat(n.props, n.requires, n.depends) {
 		all = append(append(all, m.name), m.names...)
 	}
+	for _, v := range n.constants() {
+		if object, ok := v.(map[string]any); ok {
+			all = slices.AppendSeq(all, maps.Keys(object))
+		}
+	}
+	for inner := range n.names.inPlace() {
+		for _, v := range inner.constants() {
+			if name, ok := v.(string); ok {
+				all = append(all, name)
+			}
+		}
+	}
 	for _, name := range all {
 		if n.spelt == nil {
 			n.spelt = map[string][]string{}
@@ -301,6 +321,18 @@ func (n *node) spell() {
 		fold := jsontoken.Fold(name)
 		n.spelt[fold] = append(n.spelt[fold], name)
 	}
+}
+
+// constants are the values of const and enum.
+func (n *node) constants() []any {
+	var values []any
+	if n.Const != nil {
+		values = append(values, *n.Const)
+	}
+	if n.Enum != nil {
+		values = append(values, n.Enum.Values...)
+	}
+	return values
 }
 
 // names are the keys of m in the order of the text.

@@ -386,7 +386,7 @@ func FuzzAgreement(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if v, err = normal(v, 64); err != nil { // jsonschema panics at 1e-9999999
+		if v, err = normal(v, 64, new(int)); err != nil { // jsonschema panics at 1e-9999999
 			return
 		}
 		for i, s := range compiled {
@@ -414,7 +414,7 @@ func FuzzCoerce(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if v, err = normal(v, 64); err != nil {
+		if v, err = normal(v, 64, new(int)); err != nil {
 			return
 		}
 		for _, want := range []string{"string", "number", "integer", "boolean", "null", "array"} {

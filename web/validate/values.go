@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -19,12 +20,12 @@ func (e *BoundError) Error() string { return "validate: " + e.Reason }
 // normal copies a value of JSON, so that it may be coerced, with all numbers as
 // json.Number. It refuses what is too deep, and numbers that no float64 holds:
 // exact arithmetic with 1e999999999 would take all day.
-func normal(v any, depth int) (any, error) {
+func normal(v any, depth int, subnormal *int) (any, error) {
 	switch v := v.(type) {
 	case nil, bool, string:
 		return v, nil
 	case json.Number:
-		return bounded(v)
+		return bounded(v, subnormal)
 	case float64, float32:
 		f, _ := strconv.ParseFloat(fmt.Sprint(v), 64)
 		if math.IsInf(f, 0) || math.IsNaN(f) {
@@ -40,7 +41,7 @@ func normal(v any, depth int) (any, error) {
 		list := make([]any, len(v))
 		for i, item := range v {
 			var err error
-			if list[i], err = normal(item, depth-1); err != nil {
+			if list[i], err = normal(item, depth-1, subnormal); err != nil {
 				return nil, err
 			}
 		}
@@ -52,7 +53,7 @@ func normal(v any, depth int) (any, error) {
 		object := make(map[string]any, len(v))
 		for name, member := range v {
 			var err error
-			if object[name], err = normal(member, depth-1); err != nil {
+			if object[name], err = normal(member, depth-1, subnormal); err != nil {
 				return nil, err
 			}
 		}
@@ -61,9 +62,22 @@ func normal(v any, depth int) (any, error) {
 	return nil, &BoundError{fmt.Sprintf("%T is no JSON value: decode into any", v)}
 }
 
+// maxSubnormal is how many numbers may be so close to 0 that a float64 holds them with
+// fewer digits than others: to read one takes a thousand times as long.
+const maxSubnormal = 1000
+
 // bounded keeps a number's digits where they are few, and otherwise its float64. What
 // is too small for a float64 is 0, as the handler will have it.
-func bounded(n json.Number) (json.Number, error) {
+func bounded(n json.Number, subnormal *int) (json.Number, error) {
+	d := exact(n)
+	switch magnitude := len(d.significand) + d.exponent; {
+	case d.significand == "", magnitude < -330:
+		return "0", nil
+	case magnitude < -306:
+		if *subnormal++; *subnormal > maxSubnormal {
+			return "", &BoundError{"too many numbers that are next to 0"}
+		}
+	}
 	f, err := n.Float64()
 	if err != nil {
 		return "", &BoundError{"a number that is out of range"}
@@ -87,25 +101,75 @@ func number(f float64) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// exact is the number without rounding. n went through normal.
-func exact(n json.Number) *big.Rat {
-	r, ok := new(big.Rat).SetString(n.String())
+// A decimalValue is a number as significand × 10^exponent: no zero at either end of the
+// significand, so that each number has one. It takes no arithmetic. As a fraction 1e-308
+// has 308 digits, and a body has room for a hundred thousand of them.
+type decimalValue struct {
+	negative    bool
+	significand string // "" is 0
+	exponent    int
+}
+
+// exact is the number without rounding.
+func exact(n json.Number) decimalValue {
+	s, negative := strings.CutPrefix(n.String(), "-")
+	exponent := 0
+	if i := strings.IndexAny(s, "eE"); i >= 0 {
+		exponent, _ = strconv.Atoi(s[i+1:]) // at an end of int when it is beyond
+		exponent = max(-1<<30, min(exponent, 1<<30))
+		s = s[:i]
+	}
+	if i := strings.IndexByte(s, '.'); i >= 0 {
+		exponent -= len(s) - i - 1
+		s = s[:i] + s[i+1:]
+	}
+	digits := strings.TrimRight(s, "0")
+	exponent += len(s) - len(digits)
+	if digits = strings.TrimLeft(digits, "0"); digits == "" {
+		return decimalValue{}
+	}
+	return decimalValue{negative, digits, exponent}
+}
+
+func isInteger(n json.Number) bool { return exact(n).exponent >= 0 }
+
+// judged is what a number is judged by: an integer is exact, and anything else is the
+// shortest decimal that a float64 tells apart, since a float64 is what a handler makes
+// of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
+func judged(n json.Number) json.Number {
+	if len(n) <= 15 && !strings.ContainsAny(n.String(), "eE") || isInteger(n) {
+		return n // few enough digits to be the shortest ones
+	}
+	f, _ := n.Float64()
+	return json.Number(number(f))
+}
+
+// compare compares a number with a limit. Rounding keeps the order, so that only what a
+// float64 cannot tell apart takes exact arithmetic.
+func compare(n json.Number, limit *big.Rat) int {
+	f, _ := n.Float64()
+	l, _ := limit.Float64()
+	if f != l {
+		return cmp.Compare(f, l)
+	}
+	return rat(n).Cmp(limit)
+}
+
+// rat is judged, for arithmetic.
+func rat(n json.Number) *big.Rat {
+	r, ok := new(big.Rat).SetString(judged(n).String())
 	if !ok {
 		return new(big.Rat)
 	}
 	return r
 }
 
-// rat is what a number is judged by: an integer is exact, and anything else is the
-// shortest decimal that a float64 tells apart, since a float64 is what a handler makes
-// of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
-func rat(n json.Number) *big.Rat {
-	r := exact(n)
-	if r.IsInt() {
-		return r
-	}
+func isMultiple(n json.Number, of *big.Rat) bool {
 	f, _ := n.Float64()
-	return exact(json.Number(number(f)))
+	if least, _ := of.Float64(); f != 0 && math.Abs(f) < least {
+		return false
+	}
+	return new(big.Rat).Quo(rat(n), of).IsInt()
 }
 
 // decimal is a limit of a schema, as a number again.
@@ -135,15 +199,11 @@ func clone(v any) any {
 	return v
 }
 
-// spelledOnce tells whether a number has one spelling: an enum may be long, and so may a
-// list of numbers.
-func spelledOnce(n json.Number) bool { return n != "-0" && !strings.ContainsAny(n.String(), ".eE") }
-
 func equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
 		n, ok := b.(json.Number)
-		return ok && (a == n || !(spelledOnce(a) && spelledOnce(n)) && rat(a).Cmp(rat(n)) == 0)
+		return ok && (a == n || exact(judged(a)) == exact(judged(n)))
 	case []any:
 		list, ok := b.([]any)
 		return ok && slices.EqualFunc(a, list, equal)
@@ -168,7 +228,8 @@ func canonical(v any) string {
 func write(b *strings.Builder, v any) {
 	switch v := v.(type) {
 	case json.Number:
-		b.WriteString(rat(v).RatString())
+		d := exact(judged(v))
+		fmt.Fprintf(b, "%t%se%d", d.negative, d.significand, d.exponent)
 	case string:
 		b.WriteString(strconv.Quote(v))
 	case []any:
@@ -233,7 +294,7 @@ func fill(n *node, v map[string]any) {
 			continue
 		}
 		if have := v[m.name]; have == nil || have == "" {
-			if d, err := normal(*m.node.Default, 100); err == nil {
+			if d, err := normal(*m.node.Default, 100, new(int)); err == nil {
 				v[m.name] = d
 			}
 		}
@@ -263,7 +324,7 @@ func coerceTo(v any, t string) (any, bool) {
 		return toString(v)
 	case "number", "integer":
 		n, ok := toNumber(v)
-		if !ok || t == "integer" && !exact(n).IsInt() {
+		if !ok || t == "integer" && !isInteger(n) {
 			return nil, false
 		}
 		return n, true

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomiddy/middy/web"
 	"github.com/gomiddy/middy/web/internal/claims"
+	"github.com/gomiddy/middy/web/internal/header"
 	"github.com/gomiddy/middy/web/internal/response"
 )
 
@@ -92,6 +93,7 @@ func refuse(w http.ResponseWriter, body any) {
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Cache-Control"} {
 		h.Del(name) // they described a response that does not come
 	}
+	header.Replaced(h)
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusPaymentRequired)
 	_, _ = w.Write(text(body)) // the client has gone; there is nobody to tell

@@ -98,6 +98,15 @@ func Vary(h http.Header, names ...string) {
 	}
 }
 
+// Replaced takes away what was computed over the bytes of a body, since other bytes are
+// sent in its place: digests, which hold for one content coding too (RFC 9530 section
+// 1.2, RFC 3230 section 4.3.2, RFC 1864), and the offer of ranges.
+func Replaced(h http.Header) {
+	for _, name := range []string{"Content-Digest", "Repr-Digest", "Digest", "Content-Md5", "Accept-Ranges"} {
+		h.Del(name)
+	}
+}
+
 // IsName reports whether s is a field's name: a token, RFC 9110 section 5.6.2.
 func IsName(s string) bool {
 	for _, c := range []byte(s) {

@@ -132,3 +132,15 @@ func TestWhatABodySaysOfItself(t *testing.T) {
 		})
 	}
 }
+
+func TestReplacedTakesAwayWhatTheBytesOfABodyGave(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"Content-Type": {"text/plain"}, "Etag": {`"a"`}, "Unencoded-Digest": {"sha-256=:x:"}}
+	for _, name := range []string{"Content-Digest", "Repr-Digest", "Digest", "Content-MD5", "Accept-Ranges"} {
+		h.Set(name, "x")
+	}
+	Replaced(h)
+	if len(h) != 3 {
+		t.Errorf("left: %v; want the type, the tag and the digest that no coding changes", h)
+	}
+}
