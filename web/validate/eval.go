@@ -239,8 +239,9 @@ func (e *evaluation) any(n *node, v any, p *place) any {
 		e.add(n, p, "const", map[string]any{"allowedValue": *n.Const}, "must be equal to constant")
 	}
 	if _, ok := v.(json.Number); ok && n.Enum != nil && e.thorough {
-		e.compared += len(n.Enum.Values)
-		e.exhausted = e.exhausted || e.compared > maxCompared
+		if e.compared += len(n.Enum.Values); e.compared > maxCompared {
+			e.exhausted = true
+		}
 	}
 	if n.Enum != nil && !n.enum[canonical(v)] {
 		e.add(n, p, "enum", map[string]any{"allowedValues": n.Enum.Values}, "must be equal to one of the allowed values")

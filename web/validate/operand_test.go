@@ -231,3 +231,32 @@ func TestALimitCannotBeSwitchedOff(t *testing.T) {
 		t.Errorf("the zero value: got %v", err)
 	}
 }
+
+// Only numbers cost jsonschema arithmetic, and only where it judges.
+func TestWhichComparisonsAreCounted(t *testing.T) {
+	t.Parallel()
+	list := func(n int, item string) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
+	const far, often = 301, 1000 // more than 300,000 together
+	for _, c := range []struct {
+		rule, schema, value string
+		bound               bool
+	}{
+		{"numbers, judged by jsonschema", `{"unevaluatedItems":false,"items":{"enum":` + enum(far, "%d") + `}}`, list(often, "1"), true},
+		{"numbers, judged here", `{"items":{"enum":` + enum(far, "%d") + `}}`, list(often, "1"), false},
+		{"texts", `{"unevaluatedItems":false,"items":{"enum":` + enum(far, `"%d"`) + `}}`, list(often, `"1"`), false},
+	} {
+		findings, err := compile(t, c.schema).Validate(value(t, c.value))
+		if isBound(err) != c.bound || len(findings) > 0 {
+			t.Errorf("%s: got %v, %v; want a BoundError: %v", c.rule, findings, err, c.bound)
+		}
+	}
+}
+
+// enum is a list of n values that differ.
+func enum(n int, format string) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(format, i))
+	}
+	return "[" + strings.Join(all, ",") + "]"
+}

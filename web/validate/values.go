@@ -27,8 +27,8 @@ func normal(v any, depth int, subnormal *int) (any, error) {
 	case json.Number:
 		return bounded(v, subnormal)
 	case float64, float32:
-		f, err := strconv.ParseFloat(fmt.Sprint(v), 64)
-		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		f, _ := strconv.ParseFloat(fmt.Sprint(v), 64)
+		if math.IsInf(f, 0) || math.IsNaN(f) {
 			return nil, &BoundError{"a number that is not finite"}
 		}
 		return json.Number(number(f)), nil
@@ -70,10 +70,10 @@ const maxSubnormal = 1000
 // is too small for a float64 is 0, as the handler will have it.
 func bounded(n json.Number, subnormal *int) (json.Number, error) {
 	d := exact(n)
-	switch {
-	case d.significand == "", d.magnitude() < -330:
+	switch magnitude := len(d.significand) + d.exponent; {
+	case d.significand == "", magnitude < -330:
 		return "0", nil
-	case d.subnormal():
+	case magnitude < -306:
 		if *subnormal++; *subnormal > maxSubnormal {
 			return "", &BoundError{"too many numbers that are next to 0"}
 		}
@@ -82,9 +82,9 @@ func bounded(n json.Number, subnormal *int) (json.Number, error) {
 	if err != nil {
 		return "", &BoundError{"a number that is out of range"}
 	}
-	mantissa, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
-	if e, err := strconv.Atoi(exponent); f == 0 || len(mantissa) > 400 || exponent != "" && (err != nil || e < -400 || e > 400) {
-		return json.Number(number(f)), nil //nolint:nilerr // an exponent that is no int is a large one
+	mantissa, _, _ := strings.Cut(strings.ToLower(n.String()), "e")
+	if f == 0 || len(mantissa) > 400 { // else the exponent is not much larger
+		return json.Number(number(f)), nil
 	}
 	return n, nil
 }
@@ -131,21 +131,14 @@ func exact(n json.Number) decimalValue {
 	return decimalValue{negative, digits, exponent}
 }
 
-// magnitude is the power of ten that is next above the number.
-func (d decimalValue) magnitude() int { return len(d.significand) + d.exponent }
-
-func (d decimalValue) subnormal() bool {
-	return d.significand != "" && d.magnitude() >= -330 && d.magnitude() < -306
-}
-
 func isInteger(n json.Number) bool { return exact(n).exponent >= 0 }
 
 // judged is what a number is judged by: an integer is exact, and anything else is the
 // shortest decimal that a float64 tells apart, since a float64 is what a handler makes
 // of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
 func judged(n json.Number) json.Number {
-	if len(n) <= 15 && !strings.ContainsAny(n.String(), "eE") || isInteger(n) {
-		return n // few enough digits to be the shortest ones
+	if isInteger(n) {
+		return n
 	}
 	f, _ := n.Float64()
 	return json.Number(number(f))
@@ -210,7 +203,7 @@ func equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
 		n, ok := b.(json.Number)
-		return ok && (a == n || exact(judged(a)) == exact(judged(n)))
+		return ok && exact(judged(a)) == exact(judged(n))
 	case []any:
 		list, ok := b.([]any)
 		return ok && slices.EqualFunc(a, list, equal)
@@ -300,7 +293,7 @@ func fill(n *node, v map[string]any) {
 		if m.node.Default == nil {
 			continue
 		}
-		if have, ok := v[m.name]; !ok || have == nil || have == "" {
+		if have := v[m.name]; have == nil || have == "" {
 			if d, err := normal(*m.node.Default, 100, new(int)); err == nil {
 				v[m.name] = d
 			}
@@ -311,7 +304,7 @@ func fill(n *node, v map[string]any) {
 // coerce turns a value of another type into one of types, by the rules of Ajv's
 // coerceTypes "array". A number as text is a decimal one: not 0x10, not Infinity.
 func coerce(v any, types []string) (any, bool) {
-	if list, ok := v.([]any); ok && len(list) == 1 {
+	if list, _ := v.([]any); len(list) == 1 {
 		v = list[0]
 		if slices.ContainsFunc(types, func(t string) bool { return isType(v, t) }) {
 			return v, true
@@ -394,9 +387,6 @@ func parseNumber(s string) (json.Number, bool) {
 	unsigned := strings.TrimLeft(s, "+-")
 	if len(s)-len(unsigned) > 1 || unsigned == "" || strings.Trim(unsigned, "0123456789.eE+-") != "" {
 		return "", false
-	}
-	if d := exact(json.Number(unsigned)); d.subnormal() {
-		return "", false // there may be many, see maxSubnormal
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
