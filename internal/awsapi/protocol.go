@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/restjson"
 	"github.com/aws/smithy-go"
@@ -151,11 +153,11 @@ func apiError(h http.Header, body []byte) error {
 	if code == "" {
 		_ = json.Unmarshal(info.Code, &code) // a number, in some errors: not a code
 	}
-	code = restjson.SanitizeErrorCode(code)
+	code = firstLine(restjson.SanitizeErrorCode(code), maxCode)
 	if code == "" {
 		code = "UnknownError"
 	}
-	message := info.Message
+	message := firstLine(info.Message, maxMessage)
 	if message == "" {
 		message = "UnknownError"
 		if jsonErr != nil {
@@ -163,4 +165,28 @@ func apiError(h http.Header, body []byte) error {
 		}
 	}
 	return &smithy.GenericAPIError{Code: code, Message: message}
+}
+
+// What of an error goes on, in bytes: it ends up in logs, and a failure is remembered.
+const (
+	maxCode    = 128
+	maxMessage = 2 << 10
+)
+
+// firstLine is one line of at most n bytes, without control characters. What follows the
+// first line of a rejected signature is the canonical request, session token included.
+func firstLine(s string, n int) string {
+	s = strings.TrimSpace(s)
+	if i := strings.IndexAny(s, "\r\n"); i >= 0 {
+		s = s[:i]
+	}
+	if len(s) > n {
+		s = strings.ToValidUTF8(s[:n], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 }

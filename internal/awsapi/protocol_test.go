@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -58,6 +59,28 @@ func TestAnswersAreBounded(t *testing.T) {
 	w := &wire{answers: []answer{{status: 200, body: strings.Repeat(" ", maxResponse+1)}}}
 	if err := New(secretsService, config(w)).Do(t.Context(), "GetSecretValue", getInput{}, new(struct{})); err == nil || len(w.requests) != 1 {
 		t.Errorf("an endless answer: %v after %d requests; want an error after one", err, len(w.requests))
+	}
+}
+
+func TestAnErrorIsOneShortLine(t *testing.T) {
+	t.Parallel()
+	quote := func(s string) string { b, _ := json.Marshal(s); return string(b) }
+	for _, c := range []struct{ rule, code, message, wantCode, wantMessage string }{
+		{"as it is", "A", "m", "A", "m"},
+		{"the canonical request, which has the session token, stays out", "InvalidSignatureException", "it does not match.\n\nThe Canonical String\nx-amz-security-token:secret", "InvalidSignatureException", "it does not match."},
+		{"a carriage return", "A", "m\rforged", "A", "m"},
+		{"control characters", "A\x1b[31m", "m\x1b[2J\u0085\x00", "A [31m", "m [2J  "},
+		{"a line break in the code", "A\nlevel=ERROR", "m", "A", "m"},
+		{"2 KiB", strings.Repeat("C", maxCode), strings.Repeat("m", maxMessage), strings.Repeat("C", maxCode), strings.Repeat("m", maxMessage)},
+		{"more", strings.Repeat("C", maxCode+1), strings.Repeat("m", maxMessage+1), strings.Repeat("C", maxCode) + "…", strings.Repeat("m", maxMessage) + "…"},
+		{"more, in the middle of a character", "A", strings.Repeat("m", maxMessage-1) + "é", "A", strings.Repeat("m", maxMessage-1) + "…"},
+		{"no words", "A", "\n", "A", "UnknownError"},
+	} {
+		err := apiError(http.Header{}, []byte(`{"__type":`+quote(c.code)+`,"message":`+quote(c.message)+`}`))
+		api, ok := errors.AsType[smithy.APIError](err)
+		if !ok || api.ErrorCode() != c.wantCode || api.ErrorMessage() != c.wantMessage {
+			t.Errorf("%s: got %.200q, want %.60q: %.60q", c.rule, err, c.wantCode, c.wantMessage)
+		}
 	}
 }
 
