@@ -70,10 +70,10 @@ const maxSubnormal = 1000
 // is too small for a float64 is 0, as the handler will have it.
 func bounded(n json.Number, subnormal *int) (json.Number, error) {
 	d := exact(n)
-	switch magnitude := len(d.significand) + d.exponent; {
-	case d.significand == "", magnitude < -330:
+	switch {
+	case d.significand == "", d.magnitude() < -330:
 		return "0", nil
-	case magnitude < -306:
+	case d.subnormal():
 		if *subnormal++; *subnormal > maxSubnormal {
 			return "", &BoundError{"too many numbers that are next to 0"}
 		}
@@ -131,14 +131,21 @@ func exact(n json.Number) decimalValue {
 	return decimalValue{negative, digits, exponent}
 }
 
+// magnitude is the power of ten that is next above the number.
+func (d decimalValue) magnitude() int { return len(d.significand) + d.exponent }
+
+func (d decimalValue) subnormal() bool {
+	return d.significand != "" && d.magnitude() >= -330 && d.magnitude() < -306
+}
+
 func isInteger(n json.Number) bool { return exact(n).exponent >= 0 }
 
 // judged is what a number is judged by: an integer is exact, and anything else is the
 // shortest decimal that a float64 tells apart, since a float64 is what a handler makes
 // of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
 func judged(n json.Number) json.Number {
-	if isInteger(n) {
-		return n
+	if len(n) <= 15 && !strings.ContainsAny(n.String(), "eE") || isInteger(n) {
+		return n // few enough digits to be the shortest ones
 	}
 	f, _ := n.Float64()
 	return json.Number(number(f))
@@ -203,7 +210,7 @@ func equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
 		n, ok := b.(json.Number)
-		return ok && exact(judged(a)) == exact(judged(n))
+		return ok && (a == n || exact(judged(a)) == exact(judged(n)))
 	case []any:
 		list, ok := b.([]any)
 		return ok && slices.EqualFunc(a, list, equal)
@@ -387,6 +394,9 @@ func parseNumber(s string) (json.Number, bool) {
 	unsigned := strings.TrimLeft(s, "+-")
 	if len(s)-len(unsigned) > 1 || unsigned == "" || strings.Trim(unsigned, "0123456789.eE+-") != "" {
 		return "", false
+	}
+	if d := exact(json.Number(unsigned)); d.subnormal() {
+		return "", false // there may be many, see maxSubnormal
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
