@@ -563,7 +563,6 @@ func TestTheSandboxIsBusyUntilTheResponseHasEnded(t *testing.T) {
 }
 
 func TestNilReadersAreNull(t *testing.T) {
-	type nilFunc func([]byte) (int, error)
 	for name, h := range map[string][2]lambda.Handler{
 		"*bytes.Buffer":                 both(t, func(context.Context, order) (*bytes.Buffer, error) { return nil, nil }),
 		"io.Reader":                     both(t, func(context.Context, order) (io.Reader, error) { return nil, nil }),

@@ -538,16 +538,12 @@ type marshalingReader struct{ plainR }
 func (marshalingReader) MarshalJSON() ([]byte, error) { return []byte(`{"json":true}`), nil }
 
 type (
-	plainR   struct{}
-	closingR struct{ plainR }
-	typedR   struct{ plainR }
-	bothR    struct{ closingR }
+	plainR struct{}
+	typedR struct{ plainR }
 )
 
 func (plainR) Read([]byte) (int, error) { return 0, io.EOF }
-func (closingR) Close() error           { return io.ErrClosedPipe }
 func (typedR) ContentType() string      { return "text/event-stream" }
-func (bothR) ContentType() string       { return "text/event-stream" }
 
 func TestNullEventIsTheZeroValue(t *testing.T) {
 	f := mustNew(t, accept)

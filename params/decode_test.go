@@ -80,10 +80,12 @@ type (
 		Note     string `required:"false"`
 		Free     string
 		Skipped  string `json:"-" required:"true"`
-		hidden   string `required:"true"`
-		Dash     string `json:"-," required:"true"`
-		Opaque   opaque
-		When     time.Time
+		//lint:ignore U1000 JSON does not see it, and so it is not required
+		hidden string `required:"true"`
+		//lint:ignore SA5008 a name that is a dash
+		Dash   string `json:"-," required:"true"`
+		Opaque opaque
+		When   time.Time
 	}
 	opaque struct {
 		Inner string `required:"true"`

@@ -3,8 +3,10 @@ package frontdoor
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -140,6 +142,9 @@ func (d ALB) Respond(w http.ResponseWriter, result *runtimeapi.Response, in Arri
 	if err != nil {
 		return err
 	}
+	if err := d.typed(f); err != nil {
+		return err
+	}
 	reply, err := f.status()
 	if err != nil {
 		return err
@@ -154,6 +159,63 @@ func (d ALB) Respond(w http.ResponseWriter, result *runtimeapi.Response, in Arri
 		return err
 	}
 	return reply.write(w, in)
+}
+
+// typed refuses a member that is there and not of its type, as the load balancer
+// does, and no other door: null is none, nor is a number in place of a header's
+// string. Go's events.ALBTargetGroupResponse writes null for Headers that are nil.
+// https://github.com/aws/aws-lambda-go/issues/438
+func (d ALB) typed(f fields) error {
+	headers := "headers"
+	if d.MultiValue {
+		headers = "multiValueHeaders"
+	}
+	for _, m := range []struct{ name, want string }{
+		{"statusCode", "a number"}, {"statusDescription", "a string"}, {headers, "an object"}, {"body", "a string"}, {"isBase64Encoded", "a boolean"},
+	} {
+		if raw := f[m.name]; raw != nil && kind(raw) != m.want {
+			return fmt.Errorf("%w: %s is %s, and a load balancer takes %s", ErrMalformed, m.name, kind(raw), m.want)
+		}
+	}
+	values := map[string]json.RawMessage{}
+	if err := f.read(headers, &values); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		want, list := "a string", []json.RawMessage{values[name]}
+		if d.MultiValue {
+			want = "a list"
+		}
+		if got := kind(values[name]); got != want {
+			return fmt.Errorf("%w: %s: %q is %s, and a load balancer takes %s", ErrMalformed, headers, name, got, want)
+		}
+		if d.MultiValue {
+			_ = json.Unmarshal(values[name], &list) // a list, as was seen
+		}
+		for _, raw := range list {
+			if got := kind(raw); got != "a string" {
+				return fmt.Errorf("%w: %s: %q is %s, and a load balancer takes a string", ErrMalformed, headers, name, got)
+			}
+		}
+	}
+	return nil
+}
+
+// kind names the type of a JSON value.
+func kind(raw json.RawMessage) string {
+	switch raw[0] {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	}
+	return "a number"
 }
 
 func (d ALB) setHeaders(f fields, reply *reply) error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,9 +66,13 @@ func TestEdge2CommasInJoinedValuesAreNotSplit(t *testing.T) {
 	}
 }
 
-// 3. A statusCode in quotes is taken for a number, with a warning, at every door.
+// 3. A statusCode in quotes is taken for a number, with a warning, at every door but
+// a load balancer.
 func TestEdge3StatusCodeAsAString(t *testing.T) {
 	for i, door := range bare() {
+		if _, strict := door.(frontdoor.ALB); strict {
+			continue
+		}
 		w, warnings := send(door, &double{result: `{"statusCode":"418"}`}, request("GET", "/", "", nil))
 		if w.Code != 418 || !errors.Is(errors.Join(warnings...), frontdoor.ErrLenient) {
 			t.Errorf("%s: %d %v", eight[i], w.Code, warnings)
@@ -281,6 +286,76 @@ func TestARESTAPITakesTheMostSpecificResourceThatHasTheMethod(t *testing.T) {
 	}
 	if door.Validate() != nil || (frontdoor.RESTAPI{Routes: []string{"$default"}}).Validate() == nil {
 		t.Error("a REST API has no $default")
+	}
+}
+
+// https://github.com/aws/aws-sam-cli/issues/1495 and
+// https://github.com/aws-powertools/powertools-lambda-python/issues/1552
+func TestARESTAPIRoutesASlashAtTheEndAsWithoutIt(t *testing.T) {
+	door := frontdoor.RESTAPI{Stage: "prod", Routes: []string{"GET /", "GET /thing", "GET /things/{id}", "ANY /{proxy+}"}}
+	for _, tt := range []struct{ path, resource, params string }{
+		{"/thing/", "/thing", `null`},
+		{"/things/7/", "/things/{id}", `{"id":"7"}`},
+		{"/things/", "/{proxy+}", `{"proxy":"things"}`}, // a variable is not empty
+		{"/a/b/", "/{proxy+}", `{"proxy":"a/b"}`},
+		{"/", "/", `null`},
+	} {
+		m := eventOf(t, door, request("GET", "/prod"+tt.path, "", nil), "")
+		for name, want := range map[string]string{
+			"resource": tt.resource, "path": tt.path, "requestContext/path": "/prod" + tt.path, "requestContext/resourcePath": tt.resource,
+		} {
+			if got := at(m, name); got != strconv.Quote(want) {
+				t.Errorf("%s: %s is %s, want %q", tt.path, name, got, want)
+			}
+		}
+		if got := at(m, "pathParameters"); got != tt.params {
+			t.Errorf("%s: pathParameters %s, want %s", tt.path, got, tt.params)
+		}
+	}
+	httpAPI := frontdoor.HTTPAPI{Routes: []string{"GET /thing"}}
+	if _, err := httpAPI.Event(request("GET", "/thing/", "", nil), nil, frontdoor.Arrival{}); !errors.Is(err, frontdoor.ErrNoRoute) {
+		t.Errorf("an HTTP API tells them apart: %v", err)
+	}
+}
+
+// Every member has its one type at a load balancer, and null is none; a member that
+// is not there is fine, and so is what stands in the map of the other mode.
+// https://github.com/aws/aws-lambda-go/issues/438 (body),
+// https://github.com/aws/aws-lambda-dotnet/issues/507 (statusDescription),
+// https://github.com/awslabs/aws-lambda-go-api-proxy/issues/79 (headers),
+// https://github.com/jeremydaly/lambda-api/issues/117 and
+// https://github.com/CodeGenieApp/serverless-express/pull/699 (their values),
+// https://github.com/adamchainz/apig-wsgi/issues/52 (statusCode)
+func TestALoadBalancerTakesEachMemberInItsOwnType(t *testing.T) {
+	for _, tt := range []struct {
+		multi        bool
+		result, want string
+	}{
+		{false, `{"statusCode":200}`, ""},
+		{true, `{"statusCode":200}`, ""},
+		{false, `{"statusCode":200,"statusDescription":"200 OK","headers":{},"multiValueHeaders":null,"body":"","isBase64Encoded":false}`, ""},
+		{true, `{"statusCode":200,"headers":null,"multiValueHeaders":{"A":["b","c"],"D":[]},"extra":null}`, ""},
+		{false, `{"statusCode":"200"}`, "statusCode is a string, and a load balancer takes a number"},
+		{false, `{"statusCode":200,"body":null}`, "body is null, and a load balancer takes a string"},
+		{false, `{"statusCode":200,"body":{}}`, "body is an object, and a load balancer takes a string"},
+		{false, `{"statusCode":200,"statusDescription":null}`, "statusDescription is null, and a load balancer takes a string"},
+		{false, `{"statusCode":200,"isBase64Encoded":null}`, "isBase64Encoded is null, and a load balancer takes a boolean"},
+		{false, `{"statusCode":200,"headers":null,"multiValueHeaders":{"A":["b"]}}`, "headers is null, and a load balancer takes an object"},
+		{true, `{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":null}`, "multiValueHeaders is null, and a load balancer takes an object"},
+		{false, `{"statusCode":200,"headers":{"A":"b","Content-Length":1}}`, `headers: "Content-Length" is a number, and a load balancer takes a string`},
+		{false, `{"statusCode":200,"headers":{"A":true}}`, `headers: "A" is a boolean, and a load balancer takes a string`},
+		{false, `{"statusCode":200,"headers":{"A":["b"]}}`, `headers: "A" is a list, and a load balancer takes a string`},
+		{true, `{"statusCode":200,"multiValueHeaders":{"A":"b"}}`, `multiValueHeaders: "A" is a string, and a load balancer takes a list`},
+		{true, `{"statusCode":200,"multiValueHeaders":{"A":["b",1]}}`, `multiValueHeaders: "A" is a number, and a load balancer takes a string`},
+	} {
+		w, warnings := send(frontdoor.ALB{MultiValue: tt.multi}, &double{result: tt.result}, request("GET", "/", "", nil))
+		err := errors.Join(warnings...)
+		if tt.want == "" && (w.Code != 200 || err != nil) {
+			t.Errorf("%s: %d, %v", tt.result, w.Code, err)
+		}
+		if tt.want != "" && (w.Code != 502 || !errors.Is(err, frontdoor.ErrMalformed) || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %d, %v; want %q", tt.result, w.Code, err, tt.want)
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func (d RESTAPI) Event(r *http.Request, body []byte, in Arrival) ([]byte, error)
 	if len(routes) == 0 {
 		routes = []string{"ANY /", "ANY /{proxy+}"}
 	}
-	resource, params, ok := findResource(routes, r.Method, routed)
+	resource, params, ok := findResource(routes, r.Method, withoutSlash(routed))
 	if !ok {
 		return nil, fmt.Errorf("%w: %s %s", ErrNoRoute, r.Method, r.URL.Path)
 	}

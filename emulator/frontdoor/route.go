@@ -71,6 +71,16 @@ func findResource(routes []string, method, path string) (resource string, params
 	return resource, params, ok
 }
 
+// withoutSlash is what a REST API routes by, which is not what it shows in the
+// event: /thing/ is the resource /thing. An HTTP API tells them apart.
+// https://github.com/aws/aws-sam-cli/issues/1495
+func withoutSlash(path string) string {
+	if short, ok := strings.CutSuffix(path, "/"); ok && short != "" {
+		return short
+	}
+	return path
+}
+
 // match compares segment by segment. rank orders what fits: a digit for each
 // segment, 0 literal, 1 variable, 2 greedy. Parameters are as sent.
 func match(pattern, path string) (params map[string]string, rank string, ok bool) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
-	"golang.org/x/net/http2"
 )
 
 func FuzzAnswer(f *testing.F) {
@@ -81,8 +80,8 @@ func TestAnAnswerThatBreaksOffIsAskedForAgain(t *testing.T) {
 		"no body at all":                            {io.EOF, 10, 200, &getInput{}, 2, false},
 		"a body of unknown length":                  {io.ErrUnexpectedEOF, -1, 200, &getInput{}, 2, false},
 		"a reset":                                   {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, 10, 200, &getInput{}, 2, false},
-		"RST_STREAM":                                {http2.StreamError{Code: http2.ErrCodeInternal}, 10, 200, &getInput{}, 2, false},
-		"GOAWAY":                                    {http2.GoAwayError{}, 10, 200, &getInput{}, 2, false},
+		"RST_STREAM":                                {errors.New("stream error: stream ID 1; INTERNAL_ERROR"), 10, 200, &getInput{}, 2, false},
+		"GOAWAY":                                    {errors.New("http2: server sent GOAWAY and closed the connection"), 10, 200, &getInput{}, 2, false},
 		"a refusal that broke off":                  {io.ErrUnexpectedEOF, 10, 400, &getInput{}, 2, false},
 		"a success whose body nobody needs":         {io.ErrUnexpectedEOF, 10, 200, nil, 1, false},
 		"a reader whose time is over is not helped": {context.Canceled, 10, 200, &getInput{}, 1, true},

@@ -85,7 +85,7 @@ func (b *balancerKeys) at(cfg *Config, url, kid string) *keySet {
 	if s, ok := b.sets[url]; ok {
 		return s
 	}
-	if len(b.sets) >= maxBalancerKeys { // of kids that nobody has
+	if len(b.sets) >= maxBalancerKeys { // of kids that nobody has, or that are being asked for
 		for url, s := range b.sets {
 			if s.empty() {
 				delete(b.sets, url)
@@ -106,9 +106,10 @@ func (b *balancerKeys) at(cfg *Config, url, kid string) *keySet {
 	return s
 }
 
-// empty reports whether the set was never fetched, and is not being.
+// empty reports whether the set has no key yet. One that is on its way is for those who
+// wait for it: tokens that nobody signed, many at a time, do not drive out what is known.
 func (s *keySet) empty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.doc == nil && s.flight == nil
+	return s.doc == nil
 }

@@ -334,6 +334,38 @@ func TestALoadBalancersKeyIsFetchedOnce(t *testing.T) {
 	}
 }
 
+func TestKeysThatAreOnTheirWayDriveNoKeyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der(t, keys()["p256"])}))
+		good, answer := 0, make(chan struct{})
+		v := NewVerifier(Config{LoadBalancers: []string{balancer}, Now: fixed(1_000), Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/c2f8") {
+				good++
+				return reply(text), nil
+			}
+			<-answer
+			return &http.Response{StatusCode: 403, Body: http.NoBody}, nil
+		})}})
+		ask := func(change map[string]any) error {
+			_, err := v.Verify(t.Context(), alb(t, "p256", change, map[string]any{}))
+			return err
+		}
+		if err := ask(nil); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 2 * maxBalancerKeys {
+			wg.Go(func() { _ = ask(map[string]any{"kid": fmt.Sprint(i)}) }) // refused
+		}
+		synctest.Wait()
+		if err := ask(nil); err != nil || good != 1 {
+			t.Errorf("the good key was fetched %d times, want once; %v", good, err)
+		}
+		close(answer)
+		wg.Wait()
+	})
+}
+
 func TestTheKeysOfLoadBalancersAreBounded(t *testing.T) {
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der(t, keys()["p256"])}))
 	fetches := 0

@@ -379,25 +379,27 @@ func TestConcurrentRequestsShareOneFetch(t *testing.T) {
 func TestConcurrentRequestsShareAFailure(t *testing.T) {
 	token := from(t, "a", "k", "p256")
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // which does not end the fetch
+		bounded, cancel := context.WithTimeout(t.Context(), time.Minute) // which does not end the fetch
 		defer cancel()
-		var calls atomic.Int32
-		v := NewVerifier(remote(func(*http.Request) (*http.Response, error) {
-			calls.Add(1)
-			time.Sleep(time.Second) // synthetic
-			return nil, errors.New("refused")
-		}))
-		var wg sync.WaitGroup
-		for range 20 {
-			wg.Go(func() {
-				if _, err := v.Verify(ctx, token); err == nil || !strings.Contains(err.Error(), "refused") {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if calls.Load() != 1 {
-			t.Errorf("%d fetches", calls.Load())
+		for rule, ctx := range map[string]context.Context{"without a deadline": t.Context(), "with one": bounded} {
+			var calls atomic.Int32
+			v := NewVerifier(remote(func(*http.Request) (*http.Response, error) {
+				calls.Add(1)
+				time.Sleep(time.Second) // synthetic
+				return nil, errors.New("refused")
+			}))
+			var wg sync.WaitGroup
+			for range 20 {
+				wg.Go(func() {
+					if _, err := v.Verify(ctx, token); err == nil || !strings.Contains(err.Error(), "refused") {
+						t.Errorf("%s: got %v, want that it was refused", rule, err)
+					}
+				})
+			}
+			wg.Wait()
+			if calls.Load() != 1 {
+				t.Errorf("%s: %d fetches, want 1", rule, calls.Load())
+			}
 		}
 	})
 }

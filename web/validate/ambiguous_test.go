@@ -48,6 +48,8 @@ func TestTheHandlerReadsWhatTheSchemaChecked(t *testing.T) {
 		{"a name that a pattern knows", `{"properties":{"role":{}},"patternProperties":{"^R":{"const":1}}}`, `{"Role":1}`, 200, ""},
 		{"names that the schema itself tells apart", both, `{"ID":2}`, 200, ""},
 		{"but not both, which one field would get", both, `{"id":1,"ID":2}`, 422, `\"ID\" comes twice`},
+		{"the name itself, which is only required", `{"required":["id"]}`, `{"id":1}`, 200, ""},
+		{"a schema that knows the empty name", `{"properties":{"":{}}}`, `{"x":1,"":2}`, 200, ""},
 		{"names of another object", role, `{"other":{"Role":1}}`, 200, ""},
 		{"bytes that are not UTF-8", role, "{\"role\xff\":1}", 422, "not valid JSON"},
 		{"a name in two cases, deep in what the schema does not know", role, `{"x":[{"a":1,"A":2}]}`, 422, `\"A\" comes twice`},
@@ -239,5 +241,34 @@ func TestHostileNamesAndNumbersAreBounded(t *testing.T) {
 			t.Errorf("%s: got %d with %d bytes", rule, w.Code, w.Body.Len())
 		}
 		t.Logf("%s: %d bytes took %v", rule, len(c.body), time.Since(start))
+	}
+}
+
+// A pattern knows names only as they are written, as the schema does.
+func TestAPatternIsNotSteppedAround(t *testing.T) {
+	t.Parallel()
+	const open = `{"properties":{"role":{"enum":["user"]}},"patternProperties":{"^[A-Za-z]+$":{}}}`
+	const closed = `{"properties":{"role":{"enum":["user"]}},"patternProperties":{"^[A-Za-z]+$":{}},"additionalProperties":false}`
+	for _, c := range []struct {
+		rule, schema, body string
+		status             int
+		wrong              string
+	}{
+		{"a name that a pattern knows beside the property", open, `{"Role":"admin"}`, 422, `must be written \"role\"`},
+		{"in a closed object", closed, `{"Role":"admin"}`, 422, `must be written \"role\"`},
+		{"with a value that the property may have", closed, `{"Role":"user"}`, 200, ""},
+		{"a name of its own", closed, `{"Other":"admin"}`, 200, ""},
+		{"a name that the closed object has not", closed, `{"Role_":1}`, 400, "additional properties"},
+		{"a pattern in another case", `{"patternProperties":{"^role$":{"enum":["user"]}}}`, `{"Role":"admin"}`, 422, "in the case of the schema's patterns"},
+		{"a pattern that matches both", `{"patternProperties":{"^[rR]ole$":{"enum":["user"]}}}`, `{"Role":"user"}`, 200, ""},
+		{"a pattern that is about something else", `{"patternProperties":{"^x-":{}}}`, `{"Role":1}`, 200, ""},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			New(Config{Body: []byte(c.schema)})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, post("/", "application/json", c.body))
+			if w.Code != c.status || !strings.Contains(w.Body.String(), c.wrong) {
+				t.Errorf("got %d %s, want %d with %s", w.Code, w.Body, c.status, c.wrong)
+			}
+		})
 	}
 }

@@ -70,13 +70,19 @@ func TestUniqueNumbersAreFoundWithoutArithmetic(t *testing.T) {
 
 func TestFewNumbersMayBeNextToZero(t *testing.T) {
 	t.Parallel()
-	s := compile(t, `{"items":{"exclusiveMinimum":0}}`)
+	s := compile(t, `{"items":{"type":"number","exclusiveMinimum":0}}`)
 	list := func(n int) string { return "[" + strings.Repeat("1e-310,", n-1) + "1e-310]" }
 	if f, err := s.Validate(value(t, list(maxSubnormal))); len(f) > 0 || err != nil {
 		t.Errorf("got %v, %v, want valid", f, err)
 	}
 	if _, err := s.Validate(value(t, list(maxSubnormal+1))); !isBound(err) {
 		t.Errorf("got %v, want a BoundError", err)
+	}
+	for text, ok := range map[string]bool{"1e-306": true, "1e-310": false, "+5e-324": false, "1e-400": true, "0": true, ".0": true} {
+		_, f, err := s.Coerce([]any{text})
+		if number := len(f) == 0 || f[0].Keyword == "exclusiveMinimum"; number != ok || err != nil {
+			t.Errorf("text %s: got %v, %v; want a number: %v", text, f, err, ok)
+		}
 	}
 	for _, number := range []string{"1e309", "-1e309", "1e99999999999999999999"} {
 		if _, err := s.Validate(value(t, "["+number+"]")); !isBound(err) {

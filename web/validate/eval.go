@@ -71,6 +71,7 @@ type evaluation struct {
 	// it knows them: JSON itself knows no case folding, encoding/json does.
 	suspects map[string]string
 	misspelt []web.FieldError
+	body     bool // it is that of a request
 
 	steps     int
 	base      int    // where the findings of the innermost trial begin
@@ -469,7 +470,7 @@ func (e *evaluation) object(n *node, v map[string]any, p *place) {
 			e.add(n, p, "required", map[string]any{"missingProperty": name}, fmt.Sprintf("must have required property '%s'", name))
 		}
 	}
-	if len(e.suspects) > 0 && !n.closed {
+	if e.body && (len(e.suspects) > 0 || n.patterns != nil) {
 		e.spell(n, v, p)
 	}
 	if n.names != nil || n.closed || n.extra != nil || n.patterns != nil {
@@ -497,16 +498,41 @@ func (e *evaluation) suspect(s *Schema, name string) {
 	}
 }
 
-// spell finds the suspects among the names of an object that n has names for.
+// spell finds the names of an object that differ only in case from what n speaks of:
+// from a name, or from what a pattern matches. A pattern may know a name that a decoder
+// takes for a property; then its value must be that property's, too.
 func (e *evaluation) spell(n *node, v map[string]any, p *place) {
-	for name := range v {
-		fold, suspect := e.suspects[name]
-		known := n.spelt[fold]
-		if !suspect || len(known) == 0 || n.knows(name) || len(e.misspelt) >= e.limit {
-			continue
+	for name, value := range v {
+		known := n.knows(name)
+		if n.closed && !known || len(e.misspelt) >= e.limit {
+			continue // it is a finding already
 		}
-		e.misspelt = append(e.misspelt, web.FieldError{Pointer: pointerTo(p.in(name).String()), Detail: fmt.Sprintf("must be written %q", known[0])})
+		detail := ""
+		fold, suspect := e.suspects[name]
+		switch {
+		case suspect && len(n.spelt[fold]) > 0 && !(known && e.fitsAs(n, fold, value, p)):
+			detail = fmt.Sprintf("must be written %q", n.spelt[fold][0])
+		case !known && slices.ContainsFunc(n.patterns, func(m member) bool { return m.fold != nil && m.fold.MatchString(name) }):
+			detail = "must be written in the case of the schema's patterns"
+		}
+		if detail != "" {
+			e.misspelt = append(e.misspelt, web.FieldError{Pointer: pointerTo(p.in(name).String()), Detail: detail})
+		}
 	}
+}
+
+// fitsAs tells whether a value is valid for the properties of this fold.
+func (e *evaluation) fitsAs(n *node, fold string, value any, p *place) bool {
+	mark := len(e.out)
+	ok := e.try(func() {
+		for _, m := range n.props {
+			if jsontoken.Fold(m.name) == fold {
+				e.schema(m.node, e.copied(value), p)
+			}
+		}
+	})
+	e.out = e.out[:mark]
+	return ok
 }
 
 // named judges by the keywords that look at names: propertyNames and

@@ -97,7 +97,7 @@ type used struct {
 
 // reword replaces what was found in n since mark by the schema's own messages.
 func (e *evaluation) reword(n *node, p *place, mark int) {
-	if n.messages == nil || len(e.out) == mark {
+	if n.messages == nil {
 		return
 	}
 	w := rewording{n: n, rest: append([]found(nil), e.out[mark:]...)}
@@ -117,7 +117,7 @@ func (e *evaluation) reword(n *node, p *place, mark int) {
 		w.child(p, fmt.Sprint(i), text)
 	}
 	if m.all != "" {
-		w.replace(p, m.all, func(f found) bool { return f.place.within(p) && f.of(n) })
+		w.replace(p, m.all, func(f found) bool { return f.of(n) })
 	}
 	e.out = append(append(e.out[:mark], w.rest...), w.made...)
 }
@@ -158,13 +158,3 @@ func (w *rewording) child(p *place, name, text string) {
 
 // of reports whether f is about n or about what is inside it, in the text.
 func (f found) of(n *node) bool { return strings.HasPrefix(f.node.path+"/", n.path+"/") }
-
-// within reports whether the place is that of a value or of a part of it.
-func (p *place) within(outer *place) bool {
-	for ; p != nil; p = p.parent {
-		if p == outer {
-			return true
-		}
-	}
-	return false
-}

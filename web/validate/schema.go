@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -102,11 +103,11 @@ func compileOnce(doc any) (*jsonschema.Schema, error) {
 	known := map[string]jsonschema.Regexp{}
 	defer func() { known = nil }() // what comes later is a value of a client, with format regex
 	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
-		if re, ok := known[text]; ok {
+		if re := known[text]; re != nil {
 			return re, nil
 		}
 		re, err := compilePattern(text)
-		if err == nil && known != nil {
+		if known != nil {
 			known[text] = re
 		}
 		return re, err
@@ -179,6 +180,7 @@ type member struct {
 	name  string
 	node  *node
 	match jsonschema.Regexp
+	fold  *regexp.Regexp // match in any case
 	names []string
 }
 
@@ -259,7 +261,11 @@ func (b *builder) members(n *node, at *ordered) {
 	}
 	patterns := map[string]member{}
 	for match, s := range n.PatternProperties {
-		patterns[match.String()] = member{name: match.String(), match: match, node: b.node(s)}
+		m := member{name: match.String(), match: match, node: b.node(s)}
+		if e, ok := match.(ecma); ok { // and not of a meta-schema
+			m.fold = regexp.MustCompile("(?i)" + e.Regexp.String())
+		}
+		patterns[m.name] = m
 	}
 	for _, name := range names(at, "patternProperties", patterns) {
 		n.patterns = append(n.patterns, patterns[name])
@@ -379,6 +385,9 @@ func (b *builder) locate(location string) (*ordered, []string) {
 	base, pointer, _ := strings.Cut(location, "#")
 	var tokens []string
 	at := b.raw
+	if base != schemaURL {
+		at = nil
+	}
 	for _, token := range strings.Split(pointer, "/")[1:] {
 		if s, err := url.PathUnescape(token); err == nil {
 			token = s
@@ -389,30 +398,14 @@ func (b *builder) locate(location string) (*ordered, []string) {
 		case *ordered:
 			at = v.values[token]
 		case []any:
-			at = nil
-			if i, ok := index(token, len(v)); ok {
-				at = v[i]
-			}
+			i, _ := strconv.Atoi(token) // jsonschema has been there
+			at = v[i]
 		default:
 			at = nil
 		}
 	}
-	if base != schemaURL {
-		return nil, tokens
-	}
 	o, _ := at.(*ordered)
 	return o, tokens
-}
-
-func index(token string, n int) (int, bool) {
-	i := 0
-	for _, c := range []byte(token) {
-		if c < '0' || c > '9' || i > n {
-			return 0, false
-		}
-		i = i*10 + int(c-'0')
-	}
-	return i, token != "" && i < n
 }
 
 // The escapes of a JSON pointer's tokens: RFC 6901 section 3.

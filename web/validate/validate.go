@@ -28,8 +28,9 @@
 // the last one counts. A schema knows a name only as it is written. So a body is
 // refused with 422 when a name comes twice in one object, also in another case, and
 // when a name that the schema does not know differs only in case from one that it
-// knows there. What patternProperties and propertyNames say of a name they say of its
-// case too: close such objects with additionalProperties. And a keyword judges only
+// knows there, or from what one of its patternProperties matches. A pattern in
+// propertyNames does not do that: close such objects with additionalProperties. And a
+// keyword judges only
 // values of its type: beside minimum stands a type, or a null passes, which leaves a
 // number in Go at 0.
 //
@@ -346,6 +347,7 @@ func (v *validator) judgeBody(w http.ResponseWriter, r *http.Request, in *Input)
 		return nil, err
 	}
 	e := v.body.evaluation(v.cfg.Coerce)
+	e.body = true
 	value, err := decode(text, v.body.options.MaxDepth, func(name string) { e.suspect(v.body, name) })
 	if bound, ok := errors.AsType[*BoundError](err); ok {
 		return nil, tooMuch(bound)
@@ -533,7 +535,7 @@ func missing(f Finding) string {
 			return name
 		}
 	}
-	if errs, ok := f.Params["errors"].([]used); ok && len(errs) == 1 && errs[0].InstancePath == f.InstancePath {
+	if errs, _ := f.Params["errors"].([]used); len(errs) == 1 && errs[0].InstancePath == f.InstancePath {
 		return missing(errs[0].Finding) // reworded
 	}
 	return f.PropertyName

@@ -119,6 +119,7 @@ func TestResponses(t *testing.T) {
 		want string
 	}{
 		{"nothing is 200", ws.Response{}, `{"statusCode":200}`},
+		{"what a field's value may not have becomes a space", ws.Response{Header: map[string]string{"A": "a\x00b\x7f\x0b\tc"}}, `{"statusCode":200,"headers":{"A":"a b  \tc"}}`},
 		{"a line break makes no second header, and what is no name none", ws.Response{Header: map[string]string{"B": "1\r\nX: y", "A": "\n", "C\r\nD": "1", "": "1", "E F": "1", "G:": "1"}}, `{"statusCode":200,"headers":{"A":" ","B":"1  X: y"}}`},
 		{"everything", ws.Response{StatusCode: 401, Header: map[string]string{"Sec-WebSocket-Protocol": "a"}, Body: []byte("ä\n\"")}, `{"statusCode":401,"headers":{"Sec-WebSocket-Protocol":"a"},"body":"ä\n\""}`},
 		{"bytes are base64", ws.Response{Body: []byte{0xff}}, `{"statusCode":200,"isBase64Encoded":true,"body":"/w=="}`},

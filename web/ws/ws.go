@@ -46,7 +46,7 @@ type Response struct {
 	// StatusCode 0 is 200.
 	StatusCode int
 	// Header is sent with the answer to a handshake: Sec-WebSocket-Protocol. A name that
-	// is none is left out, and a line break in a value becomes a space, as in net/http.
+	// is none is left out, and a control character in a value becomes a space.
 	Header map[string]string
 	Body   []byte
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
+	"math/big"
 	"strings"
 	"sync"
 	"time"
@@ -74,28 +75,83 @@ func (g *guard) forget(now time.Time) {
 	}
 }
 
+// signed are the members of a payload by which facilitators know what was signed: on EVM
+// chains EIP-3009's or Permit2's authorization, on Solana the transaction.
+var signed = []string{"authorization", "permit2Authorization", "transaction"}
+
 // identify is what makes a payment the same one. Of the scheme exact that is what its
 // payer signs and cannot use twice: on EVM chains, from and nonce of the authorization
-// (EIP-3009), as numbers; on Solana, the message of the transaction. All else a client
-// may vary at will, and a facilitator settles it all the same. Of another payment it is
-// the authorization, without the signature, of which there may be several; or else its
-// payload; or else all of it.
-func identify(object map[string]any) [32]byte {
+// (EIP-3009, Permit2), as numbers; on Solana, the message of the transaction. All else a
+// client may vary at will, and a facilitator settles it all the same. Of another payment
+// it is the authorization, without the signature, of which there may be several; or else
+// its payload; or else all of it.
+//
+// It is false for a payload with two of them, or with a name in another case, as
+// encoding/json would take it: which of them is settled would be the facilitator's choice.
+func identify(object map[string]any) (id [32]byte, ok bool) {
 	payload, ok := object["payload"].(map[string]any)
 	if !ok || len(payload) == 0 {
-		return sha256.Sum256(text(object))
+		return sha256.Sum256(text(object)), true
 	}
-	if a, ok := payload["authorization"].(map[string]any); ok && len(a) > 0 {
-		from, nonce := number16(a["from"]), number16(a["nonce"])
-		if from != "" && nonce != "" {
-			return sha256.Sum256([]byte(from + " " + nonce))
+	name, ok := one(payload, signed...)
+	if !ok {
+		return id, false
+	}
+	if a, is := payload[name].(map[string]any); is && len(a) > 0 {
+		for _, member := range []string{"from", "nonce"} {
+			if _, ok := one(a, member); !ok {
+				return id, false
+			}
 		}
-		return sha256.Sum256(text(a))
+		from, nonce := number16(a["from"]), number16(a["nonce"])
+		if name == "permit2Authorization" {
+			nonce = wholeNumber(a["nonce"])
+		}
+		if from != "" && nonce != "" {
+			return sha256.Sum256([]byte(name + " " + from + " " + nonce)), true
+		}
+		return sha256.Sum256(text(a)), true
 	}
 	if message := solanaMessage(payload["transaction"]); message != nil {
-		return sha256.Sum256(message)
+		return sha256.Sum256(message), true
 	}
-	return sha256.Sum256(text(payload))
+	return sha256.Sum256(text(payload)), true
+}
+
+// one is the only one of names that object has, or "". It is false when there are several,
+// or one in another case.
+func one(object map[string]any, names ...string) (found string, ok bool) {
+	for have := range object {
+		for _, name := range names {
+			if !strings.EqualFold(have, name) {
+				continue
+			}
+			if have != name || found != "" {
+				return "", false
+			}
+			found = name
+		}
+	}
+	return found, true
+}
+
+// wholeNumber is a number in text, decimal or with 0x, in its one spelling, or "".
+func wholeNumber(v any) string {
+	s, _ := v.(string)
+	s = strings.TrimSpace(s)
+	if len(s) > 100 { // a nonce has 78 digits
+		return ""
+	}
+	n, ok := new(big.Int), false
+	if strings.HasPrefix(strings.ToLower(s), "0x") {
+		n, ok = n.SetString(s[2:], 16)
+	} else {
+		n, ok = n.SetString(s, 10)
+	}
+	if !ok || n.Sign() < 0 {
+		return ""
+	}
+	return n.Text(16)
 }
 
 // number16 is a hexadecimal number in its one spelling, or "".
@@ -115,8 +171,19 @@ func number16(v any) string {
 func solanaMessage(v any) []byte {
 	s, _ := v.(string)
 	b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(s), "="))
-	if err != nil || len(b) == 0 || b[0] > 127 || len(b) <= 1+64*int(b[0]) {
+	if err != nil {
 		return nil
 	}
-	return b[1+64*int(b[0]):]
+	count, size := 0, 0 // compact-u16, of which some readers take zeros at the end
+	for more := true; more; size++ {
+		if size == 3 || size == len(b) {
+			return nil
+		}
+		count |= int(b[size]&0x7f) << (7 * size)
+		more = b[size] >= 0x80
+	}
+	if len(b) <= size+64*count {
+		return nil
+	}
+	return b[size+64*count:]
 }

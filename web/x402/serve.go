@@ -117,6 +117,9 @@ func (p *payments) read(r *http.Request, version int, header string) (payment Pa
 	if !number(object["x402Version"], version) {
 		return payment, identity, "invalid_x402_version"
 	}
+	if identity, ok = identify(object); !ok {
+		return payment, identity, "invalid_payload"
+	}
 	const mismatch = "No matching payment requirements"
 	payment = Payment{Version: version, Payload: text(object)}
 	if version == 1 {
@@ -125,7 +128,7 @@ func (p *payments) read(r *http.Request, version int, header string) (payment Pa
 			return payment, identity, mismatch
 		}
 		payment.Requirements = text(want)
-		return payment, identify(object), ""
+		return payment, identity, ""
 	}
 	want := p.requirements()
 	accepted, ok := object["accepted"].(map[string]any)
@@ -134,7 +137,7 @@ func (p *payments) read(r *http.Request, version int, header string) (payment Pa
 		return payment, identity, mismatch
 	}
 	payment.Requirements = text(want)
-	return payment, identify(object), ""
+	return payment, identity, ""
 }
 
 // decode reads base64 of a JSON object, without members that come twice, also by case:

@@ -419,6 +419,26 @@ func TestTwoPaymentsAreNone(t *testing.T) {
 	}
 }
 
+// What of a payload is settled must not be the facilitator's choice: a client would vary
+// the other one, and have the handler's work many times.
+func TestAPayloadWithTwoPaymentsIsRefused(t *testing.T) {
+	for rule, payload := range map[string]any{
+		"a transaction and an authorization": map[string]any{"transaction": "AQ==", "authorization": map[string]any{"x": 1}},
+		"two authorizations":                 map[string]any{"permit2Authorization": map[string]any{"from": "0x1", "nonce": "1"}, "authorization": map[string]any{"x": 1}},
+		"a transaction in another case":      map[string]any{"Transaction": "AQ=="},
+		"an authorization in another case":   map[string]any{"AUTHORIZATION": map[string]any{"from": "0x1", "nonce": "0x1"}},
+		"a payer in another case":            map[string]any{"authorization": map[string]any{"From": "0x1", "nonce": "0x1"}},
+		"a nonce in another case":            map[string]any{"authorization": map[string]any{"from": "0x1", "NONCE": "0x1"}},
+	} {
+		fac, p := good(), v2("5", "a", "p")
+		p["payload"] = payload
+		got := serve(New(Config{Amount: "5", PayTo: "p", Asset: "a", Facilitator: fac}), paidWith("Payment-Signature", p), respond(200, "ok"))
+		if got.Code != 402 || !strings.Contains(got.Body.String(), "invalid_payload") || fac.verifies != 0 {
+			t.Errorf("%s: got %d %s after %d verifications, want 402", rule, got.Code, got.Body, fac.verifies)
+		}
+	}
+}
+
 func TestAMemberThatComesTwiceIsRefused(t *testing.T) {
 	want := string(text(accepted("5", "a", "p")))
 	for rule, payment := range map[string]string{
@@ -783,7 +803,16 @@ func FuzzAmount(f *testing.F) {
 }
 
 func TestWhatMakesAPaymentTheSame(t *testing.T) {
-	id := func(s string) [32]byte { return identify(object(t, s).(map[string]any)) }
+	id := func(s string) [32]byte {
+		id, ok := identify(object(t, s).(map[string]any))
+		if !ok {
+			t.Errorf("%s is refused", s)
+		}
+		return id
+	}
+	permit2 := func(authorization string) string {
+		return `{"payload":{"permit2Authorization":{` + authorization + `},"signature":"a"}}`
+	}
 	evm := func(authorization string) string {
 		return `{"payload":{"authorization":{` + authorization + `},"signature":"a"}}`
 	}
@@ -827,6 +856,14 @@ func TestWhatMakesAPaymentTheSame(t *testing.T) {
 		{"a transaction that is none", `{"payload":{"transaction":"a"}}`, `{"payload":{"transaction":"b"}}`, false},
 		{"a transaction that ends in its signatures", solana("a", ""), solana("b", ""), false},
 		{"a transaction with a count of two bytes", `{"payload":{"transaction":"gAE="}}`, `{"payload":{"transaction":"gAE=","x":1}}`, false},
+		{"a count of signers that is longer than it need be", solana("a", "m"), `{"payload":{"transaction":"` + base64.StdEncoding.EncodeToString([]byte("\x81\x00"+strings.Repeat("b", 64)+"m")) + `"}}`, true},
+		{"Permit2: a member that nobody knows", permit2(`"from":"0xa","nonce":"42"`), permit2(`"from":"0xa","nonce":"42","x":1`), true},
+		{"Permit2: a member that nobody knows, further out", permit2(`"from":"0xa","nonce":"42"`), `{"payload":{"x":1,"permit2Authorization":{"from":"0xa","nonce":"42"}}}`, true},
+		{"Permit2: a nonce is a number in whatever base", permit2(`"from":"0xa","nonce":"42"`), permit2(`"from":"0xA","nonce":" 0X02a"`), true},
+		{"Permit2: another nonce", permit2(`"from":"0xa","nonce":"42"`), permit2(`"from":"0xa","nonce":"0x42"`), false},
+		{"Permit2: another payer", permit2(`"from":"0xa","nonce":"42"`), permit2(`"from":"0xb","nonce":"42"`), false},
+		{"Permit2: a nonce below 0 is none", permit2(`"from":"0xa","nonce":"-1"`), permit2(`"from":"0xa","nonce":"-1","x":1`), false},
+		{"Permit2: a nonce of 101 digits is none", permit2(`"from":"0xa","nonce":"` + strings.Repeat("1", 101) + `"`), permit2(`"from":"0xa","nonce":"` + strings.Repeat("1", 101) + `","x":1`), false},
 		{"no payload", `{"payload":{},"a":1}`, `{"payload":{},"a":2}`, false},
 		{"a payload that is text", `{"payload":"x"}`, `{"payload":"y"}`, false},
 	} {

@@ -117,10 +117,16 @@ func IsName(s string) bool {
 	return s != ""
 }
 
-// OneLine is a field's value. A line break becomes a space, as in net/http: what
-// follows it must not become a field of its own at some front door.
+// OneLine is a field's value. A control character becomes a space: RFC 9110 section 5.5
+// has none but the tab, and what follows a line break must not become a field of its own
+// at some front door.
 func OneLine(value string) string {
-	return strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, value)
 }
 
 // ContentType is the Content-Type of a message. Lines that contradict each other
