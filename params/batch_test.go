@@ -274,11 +274,16 @@ func TestABugInABatchLeavesNobodyWaiting(t *testing.T) {
 		limit int
 		want  error // nil: the keys are fetched alone
 	}{
-		"fewer results than keys":     {fetch: func([]Key) ([]Result, error) { return nil, nil }, limit: 20},
-		"more results than keys":      {fetch: func(k []Key) ([]Result, error) { return make([]Result, len(k)+1), nil }, limit: 20},
-		"a panic":                     {fetch: func([]Key) ([]Result, error) { panic("s3cret") }, limit: 20, want: ErrUnavailable},
-		"the end of the goroutine":    {fetch: func([]Key) ([]Result, error) { runtime.Goexit(); return nil, nil }, limit: 20, want: ErrUnavailable},
-		"a batch of at most no keys":  {fetch: func([]Key) ([]Result, error) { return nil, kind(Invalid) }, limit: 0},
+		"fewer results than keys":  {fetch: func([]Key) ([]Result, error) { return nil, nil }, limit: 20},
+		"more results than keys":   {fetch: func(k []Key) ([]Result, error) { return make([]Result, len(k)+1), nil }, limit: 20},
+		"a panic":                  {fetch: func([]Key) ([]Result, error) { panic("s3cret") }, limit: 20, want: ErrUnavailable},
+		"the end of the goroutine": {fetch: func([]Key) ([]Result, error) { runtime.Goexit(); return nil, nil }, limit: 20, want: ErrUnavailable},
+		"a batch of at most no keys": {fetch: func(k []Key) ([]Result, error) {
+			if len(k) != 1 {
+				panic("more than one key")
+			}
+			return nil, kind(Invalid)
+		}, limit: 0},
 		"an error of an unknown type": {fetch: func([]Key) ([]Result, error) { return nil, errors.New("x") }, limit: 20, want: ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
