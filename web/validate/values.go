@@ -70,10 +70,10 @@ const maxSubnormal = 1000
 // is too small for a float64 is 0, as the handler will have it.
 func bounded(n json.Number, subnormal *int) (json.Number, error) {
 	d := exact(n)
-	switch magnitude := len(d.significand) + d.exponent; {
-	case d.significand == "", magnitude < -330:
+	switch {
+	case d.significand == "", d.magnitude() < -330:
 		return "0", nil
-	case magnitude < -306:
+	case d.subnormal():
 		if *subnormal++; *subnormal > maxSubnormal {
 			return "", &BoundError{"too many numbers that are next to 0"}
 		}
@@ -129,6 +129,13 @@ func exact(n json.Number) decimalValue {
 		return decimalValue{}
 	}
 	return decimalValue{negative, digits, exponent}
+}
+
+// magnitude is the power of ten that is next above the number.
+func (d decimalValue) magnitude() int { return len(d.significand) + d.exponent }
+
+func (d decimalValue) subnormal() bool {
+	return d.magnitude() >= -330 && d.magnitude() < -306
 }
 
 func isInteger(n json.Number) bool { return exact(n).exponent >= 0 }
@@ -387,6 +394,9 @@ func parseNumber(s string) (json.Number, bool) {
 	unsigned := strings.TrimLeft(s, "+-")
 	if len(s)-len(unsigned) > 1 || unsigned == "" || strings.Trim(unsigned, "0123456789.eE+-") != "" {
 		return "", false
+	}
+	if d := exact(json.Number(unsigned)); d.subnormal() {
+		return "", false // there may be many, see maxSubnormal
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
