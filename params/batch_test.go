@@ -124,6 +124,31 @@ func TestABatchWhoseTimeIsOverIsNotFollowedByTheFallbacks(t *testing.T) {
 	})
 }
 
+func TestARefusalOfABatchLastsFiveMinutesAndThenTwiceAsLong(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	cfg, src := plain(), Source{Service: "fake"}
+	cfg.Now = func() time.Time { return now }
+	s := New(cfg)
+	for _, lasts := range []time.Duration{5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 40 * time.Minute} {
+		s.refuse(src)
+		began := now
+		for at, want := range map[time.Duration]bool{-1: false, 0: true, lasts - 1: true, lasts: false} {
+			if now = began.Add(at); s.isRefused(src) != want {
+				t.Errorf("of %v, after %v: refused %v; want %v", lasts, at, !want, want)
+			}
+		}
+		now = began.Add(lasts)
+	}
+}
+
+func TestABatchOfOneIsMadeWhereItIsWorthIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := badBatch{batchFake{newFake("a", "1")}, func([]Key) ([]Result, error) { return []Result{{Raw: Raw{Bytes: []byte("batched")}}}, nil }, 20}
+		s := New(plain())
+		wantRead(t, s, String(s, NewRef(f, "a")), "batched")
+	})
+}
+
 // With the clock set back, a refusal does not last for the step as well.
 func TestARefusedBatchIsTriedAgainWhenTheClockWasSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

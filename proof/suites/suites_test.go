@@ -1,25 +1,162 @@
 package suites
 
-import "testing"
+import (
+	"os"
+	"slices"
+	"testing"
+)
 
-// four are the places that differ most: by what an event holds, and by how the
-// response leaves.
-var four = []string{"rest", "http", "alb", "url-stream"}
+// What Lambda makes of HTTP, whatever the function does. The reasons of a suite's
+// differences are these, and its own.
+const (
+	joined    = "this door's events and responses have one value for a name: repeated headers arrive joined with commas"
+	forwarded = "the door writes X-Forwarded-For, -Proto and -Port, and the address of the client that it saw is the request's"
+	wholeURL  = "this door sends the path decoded, so that %2F and / are the same"
+	reencoded = "this door sends the query decoded, so that its encoding is the door's"
+	known     = "the response is whole when it leaves: the door says its length"
+	unknown   = "a stream's length is not known to the client: Lambda sends it chunked"
+	remapped  = "a REST API renames Date, WWW-Authenticate and others to x-amzn-Remapped-Date and so on"
+	hop       = "hop-by-hop headers end at the door"
+	noTLS     = "TLS ends at the door: r.TLS is nil, and X-Forwarded-Proto says what it was"
+	noHijack  = "a function has no connection to take over"
+	noH2      = "HTTP/2 ends at the door: no push, and a protocol of the door's own"
+	aborts    = "a panic fails the invocation, which the client sees as 502: the connection is the door's"
+	made      = "the suite reads the request or recorder that it made itself; the handler gets the one that the event describes, and the client the door's answer"
+	headBody  = "a response to HEAD has no body; the suite's recorder would keep one"
+	limit     = "the door's limit of size: 1 MB for a load balancer"
+	typed     = "a response without Content-Type gets the door's"
+	early     = "a function's response begins when the door has its status: a buffered one when it is whole"
+	trailers  = "a function's response has no trailers, and gRPC ends with them"
+	original  = "the event has a path; the suite made a request whose URL has a host, too"
+	ids       = "the suite compares two whole responses; this door numbers each"
+	oneXX     = "a function answers once: nothing is sent before the status"
+	both      = "a function gets its request whole before it begins to answer, and its trailers never"
+)
+
+const buffered = "rest|http|alb"
 
 var suites = []suite{
-	{name: "chi", module: "github.com/go-chi/chi/v5@v5.5.0", least: 500, places: four},
-	{name: "gorilla/mux", module: "github.com/gorilla/mux@v1.8.1", least: 500, places: four},
-	{name: "echo", module: "github.com/labstack/echo/v4@v4.16.5", least: 500, places: four},
-	{name: "gin", module: "github.com/gin-gonic/gin@v1.12.0", least: 500, places: four},
-	{name: "huma", module: "github.com/danielgtaylor/huma/v2@v2.37.2", least: 100, places: four, packages: []string{".", "./adapters/humachi", "./adapters/humago"}},
-	{name: "connect", module: "connectrpc.com/connect@v1.21.1", least: 100, places: four, packages: []string{"."}},
+	{
+		name: "chi", module: "github.com/go-chi/chi/v5@v5.5.0", packages: []string{".", "./middleware"}, least: 370, requests: 380,
+		// A million requests for a race, and a second for each of many timeouts.
+		skip: "^TestMuxContextIsThreadSafe$|^TestThrottle",
+		differences: []difference{
+			{"http", "TestEscapedURLParams", wholeURL},
+			{"http|alb|url-stream", "TestMethodNotAllowed/Unregistered_Method|TestQueryHTTPMethod", joined},
+			{"http|alb|url-stream", `middleware\.(TestDeprecation/(Combined_with_Sunset_keeps_links_from_both|Deprecation_with_multiple_links)|TestSunset/Sunset_with_multiple_links)`, joined},
+			{"http|url-stream", `middleware\.TestClientIPFromHeader_MultiValueLastWins/(attacker_then_proxy|three_values_last_wins)`, joined},
+			{"", `middleware\.(Example_clientIPFromXFFTrustedProxies|TestAdvisory_GHSA_9g5q_2w5x_hmxf|TestClientIPFromRemoteAddr/empty|TestClientIPFromXFFTrustedProxies/.*|TestClientIP_TrustedPeer/empty_peer_fails_closed|TestInvalidIP)`, forwarded},
+			{"alb", `middleware\.TestClientIP_TrustedPeer/zoned_trusted_peer`, "a load balancer's client has an address without a zone"},
+			{"", `middleware\.TestRecovererAbortHandler`, aborts},
+			{"", `middleware\.TestRouteHeaders/(matching_header_should_route_to_correct_middleware|wildcard_pattern_should_match)`, "Host is no member of r.Header, as on net/http's server; the suite's made-up request has it there"},
+			{"", `middleware\.TestWrapWriterHTTP2`, noH2},
+		},
+	},
+	{
+		name: "mux", module: "github.com/gorilla/mux@v1.8.1", least: 320, requests: 60,
+		differences: []difference{
+			{"", "TestSchemeMatchers/httpsServer", noTLS},
+			{"", "Test301Redirect|TestMethodsSubrouterStrictSlash/match_(GET|POST)_handler,_redirect_strict-slash", original},
+		},
+	},
+	{
+		name: "echo", module: "github.com/labstack/echo/v4@v4.16.5", packages: []string{".", "./middleware"}, least: 2400, requests: 500,
+		// A function has no connection to take over, and limiters and timeouts wait.
+		skip: "WebSocket|Upgrade|RateLimiter|TestTimeout|TestContextTimeout",
+		differences: []difference{
+			{"", "TestEchoHead", headBody},
+			{"http", "TestEchoServeHTTPPathEncoding/url_with_encoding_is_not_decoded_for_routing|TestGroupStaticFS_EncodedSeparatorDoesNotBypassRoute/nok,_encoded_slash|TestRouterInlineVerbEncodedColonUsesGenericRoute|TestStaticDirectoryHandler_EncodedSeparatorDoesNotBypassRoute/.*", wholeURL},
+			{"http", `middleware\.(TestProxyRewrite|TestRewriteAfterRouting)//user/jill/order/T%2FcO4lW%2Ft%2FVp%2F`, wholeURL},
+			{"http", `middleware\.(TestStaticMiddlewareAndRouterInconsistentEscaping/.*|TestStatic_(EncodedSeparatorDoesNotBypassRoute|resolvesRoutedPath|routeLevelGuard)/.*encoded_(slash|letter).*|TestTrailingSlash(EncodedFinalSegment|ForwardEscapedPath|RedirectPreservesRoute)/.*)`, wholeURL},
+			{"rest", `middleware\.TestRequestLoggerOK`, "a REST API does not pass Content-Length on; r.ContentLength has the body's"},
+			{"http|url-stream", `middleware\.TestRequestLoggerError`, "this door adds Content-Length: 0 to a request without a body"},
+			{"rest", `middleware\.TestBasicAuthRejectsInvalidSchemeBoundary`, remapped},
+			{"alb", `middleware\.TestBodyDumpCaptureLimits/default`, limit},
+			{"", `middleware\.TestBodyLimitBindRejectsOversizeBodies/.*`, "the length of a body is known before the handler runs, and refused before it reads"},
+			{"", `middleware\.TestClientIPSecurity/real_IP_trusted_proxy/.*|middleware\.TestProxyForwardedProtoHeader/keeps_X-Forwarded-Proto_from_trusted_proxy`, forwarded},
+			{"", `middleware\.(TestCompressRequestWithoutDecompressMiddleware|TestDecompressPoolError|TestDecompressSkipper|TestEchoRewrite.*|TestRewriteAfterRouting/.*|TestRewriteWithConfigPreMiddleware_Issue1143|TestProxyRealIPHeader|TestLoggerTemplate)`, made},
+			{"http|alb|url-stream", `middleware\.TestCorsHeaders/preflight,_allow_(any|specific)_origin,_.*CORS_logic_done`, joined},
+			{buffered, `middleware\.TestGzipWithStatic`, known},
+			{"url-stream", `middleware\.TestStatic/ok,_serve_file_from_subdirectory`, unknown},
+			{"rest|alb", `middleware\.TestProxyRewriteRegex//y/foo/bar\?q=1#frag`, reencoded},
+			{"alb", `middleware\.TestProxyRemovesForwardedHeader/true`, noHijack},
+			{"", `middleware\.TestProxySchemeSurvivesConnectionHeader/tls=true/.*`, noTLS},
+		},
+	},
+	{
+		name: "gin", module: "github.com/gin-gonic/gin@v1.12.0", packages: []string{".", "./render"}, least: 480, requests: 100,
+		skip: "TestPusher|TestRunQUIC", // servers of their own, on HTTP/2 and 3
+		differences: []difference{
+			{"rest", "TestBasicAuth401(WithCustomRealm)?", remapped},
+			{"", "TestBasicAuthForProxy407", hop},
+			{"rest|http|url-stream", "TestBasicAuthForProxySucceed", hop},
+			{"http", "TestRouteRawPath(NoUnescape)?", wholeURL},
+			{"rest|http|url-stream", "TestRouteStaticFile(FS)?", "the recorders that the suite compares have the door's request ids and dates"},
+			{"", "TestRouterGroupBasicHandle|TestRouterStaticFSNotFound", headBody},
+			{"", "TestRouterNotFound", typed},
+			{"url-stream", `render\.TestRenderDataContentLength/.*`, unknown},
+		},
+	},
+	{
+		name: "huma", module: "github.com/danielgtaylor/huma/v2@v2.37.2", packages: []string{".", "./adapters/humachi", "./sse", "./autopatch", "./conditional"}, least: 550, requests: 100,
+		differences: []difference{
+			{"url-stream", "TestGroupTransform(Underlying)?Error|TestResponseContentTypeWithExtensions/PanicOnMalformed", aborts},
+			{"alb", "TestFeatures/params", "a load balancer without multi-value headers passes on the last of a repeated query parameter"},
+			{"rest", "TestFeatures/response-headers", remapped},
+			{"http", `adapters/humachi\.TestPathParamDecoding`, wholeURL},
+		},
+	},
+}
+
+// unnamed are suites that run, and whose differences have not all been looked at:
+// they run, and fail, with SUITES=all.
+var unnamed = []suite{
+	{
+		name: "connect", module: "connectrpc.com/connect@v1.21.1", least: 900, requests: 500,
+		// Streams in both directions at once wait for the first answer, for ever.
+		skip: "(?i:bidi|cumsum|disconnect|fullduplex)|TestConnectProtocolHeaderSentByDefault|TestDynamicHandler|TestHandlerWithRequestGate|TestUnaryRequestBodyAfterEarlyResponse|TestHTTPCallGetBody|TestStreamForServer|TestCallInfoHeadersOnError|TestGRPCMissingTrailersError|TestHandlerTypedNilError|TestErrorHeaderPropagation",
+		differences: []difference{
+			{"", "TestGRPCErrorMetadataIsTrailersOnly|TestSetProtocolHeaders/connect|Test(ClientPeer|(Client|Handler)With(HTTPMax|ReadMax|SendMax)Bytes|HeaderHost|SetProtocolHeaders|StreamUnexpectedEOF|UserAgent)/grpc.*", trailers},
+			{"", "TestWithRecover", aborts},
+		},
+	},
+	{
+		name: "nethttp", prepare: netHTTP, packages: []string{".", "./httputil"}, least: 250, requests: 300,
+		// What begins with a slash comes last: package testing stops at the first
+		// alternative that matches the beginning of a name.
+		skip: "Hijack|Shutdown|Conn[SC]|Keep|Close|Deadline|Timeouts?$|TimeoutIs|WhenIdle|TimeoutExtended|HeaderTimeout|Expect|100|Listen|TLS|HTTP2|H2|Background|Bidi|Cancel|Disconnect|Bench|Upgrade|Interrupt|AcceptMaxFds|^TestTransport|" +
+			"FlushInterval|WebSocket|InvalidChunkedBodies|ResponseControllerFlush|EnableFullDuplex|OptionsHandler|SwitchingProtocols|IdentityResponse|BlockingRemoteAddr|/^(h2|https1|h2unencrypted)$|//^(h2|https1)$",
+		differences: []difference{
+			{buffered, "Test(ChunkedResponseHeaders/h1|DisableContentLength/h1|HandlerSetTransferEncoding(Chunked|Gzip)|HeaderToWire|NoContentLengthIfTransferEncoding/h1)", known},
+			{"", "Test(EarlyHints|Processing)", oneXX},
+			{"rest|http|url-stream", "TestH12_.*|TestH2_...NoBody", ids},
+			{"", "TestContentEncodingNoSniffing/.*|TestServerContentType(Sniff)?/h1|TestServerIssue5953/h1", typed},
+			{"", "TestServerNoDate/h1", "the door says the date"},
+			{"", "TestOptions/h1", "a request for * does not reach a function"},
+			{"", "TestHeadReaderFrom/h1", "web's writers are no io.ReaderFrom: there is no file to send from the kernel"},
+			{buffered, "TestHeadResponses/h1", "the emulated door says Content-Length: 0 to HEAD"},
+			{"", "TestRequestBodyLimit/h1", both},
+			{"", "TestServeMuxHandlerRedirects", made},
+			{"rest", "TestQuerySemicolon/.*", reencoded},
+			{"", "TestMuxRedirectRelative|TestServeWithSlashRedirectForHostPatterns", "the event has a path that begins with a slash, and no host in it"},
+			{"", "TestServerContext_LocalAddrContextKey/h1", "the address of a function is the loopback's"},
+			{"", "Test(ServerValidatesHostHeader|StarRequestMethod/.*)", "a request for * does not reach a function"},
+			{"", `httputil\.(TestReverseProxyRewriteStripsForwarded|TestXForwardedFor_Omit)`, forwarded},
+			{"", `httputil\.TestReverseProxyStrip(EmptyConnection|HeadersPresentInConnection)`, hop},
+			{buffered, `httputil\.TestReverseProxy_CopyBuffer`, "a response that is shorter than it says fails the invocation, which the client sees as 502"},
+		},
+	},
 }
 
 func TestOtherPeoplesSuitesPassBehindTheDoors(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds and runs six projects")
+		t.Skip("it builds and runs other projects")
 	}
-	for _, s := range suites {
+	list := suites
+	if os.Getenv("SUITES") == "all" {
+		list = slices.Concat(suites, unnamed)
+	}
+	for _, s := range list {
 		t.Run(s.name, s.run)
 	}
 }
