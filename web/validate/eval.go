@@ -418,7 +418,7 @@ func (e *evaluation) array(n *node, v []any, p *place) {
 			e.add(n, p, "items", map[string]any{"limit": len(n.prefix)}, fmt.Sprintf("must NOT have more than %d items", len(n.prefix)))
 		}
 	} else if n.items != nil {
-		for i := len(n.prefix); i < len(v) && !e.full(); i++ {
+		for i := len(n.prefix); i < len(v); i++ {
 			v[i] = e.schema(n.items, v[i], p.in(strconv.Itoa(i)))
 		}
 	}
@@ -445,7 +445,7 @@ func (e *evaluation) contains(n *node, v []any, p *place) {
 			v[i] = trial
 			count++
 		}
-		if n.MaxContains == nil && count >= least || n.MaxContains != nil && count > *n.MaxContains || e.full() {
+		if n.MaxContains == nil && count >= least {
 			break
 		}
 	}
@@ -474,7 +474,7 @@ func (e *evaluation) object(n *node, v map[string]any, p *place) {
 	if e.body && (len(e.suspects) > 0 || n.patterns != nil) {
 		e.spell(n, v, p)
 	}
-	if n.names != nil || n.closed || n.extra != nil || n.patterns != nil {
+	if n.names != nil || n.closed || n.extra != nil {
 		e.named(n, v, p, slices.Sorted(maps.Keys(v)))
 	}
 	for _, m := range n.props {
@@ -539,23 +539,22 @@ func (e *evaluation) fitsAs(n *node, fold string, value any, p *place) bool {
 // named judges by the keywords that look at names: propertyNames and
 // additionalProperties.
 func (e *evaluation) named(n *node, v map[string]any, p *place, names []string) {
-	for _, name := range names {
-		if n.names == nil || e.full() {
-			break
-		}
-		outer := e.property
-		e.property = name
-		ok := e.try(func() { e.schema(n.names, name, p) })
-		e.property = outer
-		if !ok {
-			e.add(n, p, "propertyNames", map[string]any{"propertyName": name}, "property name must be valid")
+	if n.names != nil {
+		for _, name := range names {
+			outer := e.property
+			e.property = name
+			ok := e.try(func() { e.schema(n.names, name, p) })
+			e.property = outer
+			if !ok {
+				e.add(n, p, "propertyNames", map[string]any{"propertyName": name}, "property name must be valid")
+			}
 		}
 	}
 	if !n.closed && n.extra == nil {
 		return
 	}
 	for _, name := range names {
-		if e.full() || n.knows(name) {
+		if n.knows(name) {
 			continue
 		}
 		if n.closed {
@@ -576,7 +575,7 @@ func (n *node) knows(name string) bool {
 func (e *evaluation) patterns(n *node, v map[string]any, p *place, names []string) {
 	for _, m := range n.patterns {
 		for _, name := range names {
-			if !e.full() && m.match.MatchString(name) {
+			if m.match.MatchString(name) {
 				v[name] = e.schema(m.node, v[name], p.in(name))
 			}
 		}

@@ -50,6 +50,7 @@ func TestFindingsAreThoseOfAjv(t *testing.T) {
 		{"an empty list is not a number", `{"const":[]}`, `5`, "const"},
 		{"objects are equal by their members", `{"const":{"a":1}}`, `{"a":2}`, "const"},
 		{"what is too small for a float64 is 0", `{"const":0}`, `1e-350`, ""},
+		{"and that is an integer", `{"type":"integer"}`, `1e-325`, ""},
 		{"a float64 has one value, however it is written", `{"const":5e-324}`, `4e-324`, ""},
 		{"digits that no float64 has do not count", `{"type":"integer"}`, "1." + strings.Repeat("0", 450) + "1", ""},
 		{"nothing is said of what is fine", `{"type":"string","errorMessage":"mine"}`, `"a"`, ""},

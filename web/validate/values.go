@@ -135,7 +135,7 @@ func exact(n json.Number) decimalValue {
 func (d decimalValue) magnitude() int { return len(d.significand) + d.exponent }
 
 func (d decimalValue) subnormal() bool {
-	return d.significand != "" && d.magnitude() >= -330 && d.magnitude() < -306
+	return d.magnitude() >= -330 && d.magnitude() < -306
 }
 
 func isInteger(n json.Number) bool { return exact(n).exponent >= 0 }
@@ -144,8 +144,8 @@ func isInteger(n json.Number) bool { return exact(n).exponent >= 0 }
 // shortest decimal that a float64 tells apart, since a float64 is what a handler makes
 // of it. Else 0.99999999999999999999 were less than 1 here and 1 there.
 func judged(n json.Number) json.Number {
-	if len(n) <= 15 && !strings.ContainsAny(n.String(), "eE") || isInteger(n) {
-		return n // few enough digits to be the shortest ones
+	if isInteger(n) {
+		return n
 	}
 	f, _ := n.Float64()
 	return json.Number(number(f))
@@ -210,7 +210,7 @@ func equal(a, b any) bool {
 	switch a := a.(type) {
 	case json.Number:
 		n, ok := b.(json.Number)
-		return ok && (a == n || exact(judged(a)) == exact(judged(n)))
+		return ok && exact(judged(a)) == exact(judged(n))
 	case []any:
 		list, ok := b.([]any)
 		return ok && slices.EqualFunc(a, list, equal)
