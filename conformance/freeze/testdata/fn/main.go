@@ -5,12 +5,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/gomiddy/middy"
 	"github.com/gomiddy/middy/freshsign"
@@ -78,26 +81,41 @@ func main() {
 		}
 		return a, nil
 	}
-	middy.Start(handle, probe(&seen), store)
+	f, err := middy.New(handle, store)
+	if err == nil {
+		err = f.Init(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lambda.Start(outside{f, &seen})
 }
 
-// probe is the outermost layer: what it sees before is what crossed the freeze,
-// and what it sees after is what would cross the next one.
-func probe(seen *incidents) middy.Middleware {
-	return middy.Func(func(next middy.Handler) middy.Handler {
-		return func(ctx context.Context, inv *middy.Invocation) (any, error) {
-			before, start := look(), time.Now()
-			out, err := next(ctx, inv)
-			took, after := time.Since(start), look()
-			if a, ok := out.(*answer); ok && a != nil {
-				a.Before, a.After, a.Pooled, a.Others = before.toolkit, after.toolkit, before.pooled, before.others
-				a.Alive = before.stacks + after.stacks
-				a.Chain, a.Probed = took, true
-				a.Healed, a.Unhealed = seen.counts()
-			}
-			return out, err
-		}
-	})
+// outside looks at the process around whole invocations: what it sees before is
+// what crossed the freeze, and what it sees after, when all has settled and the
+// answer is about to leave, is what would cross the next one.
+type outside struct {
+	f    *middy.Function
+	seen *incidents
+}
+
+func (o outside) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	before, start := look(), time.Now()
+	out, err := o.f.Invoke(ctx, payload)
+	took, after := time.Since(start), look()
+	if err != nil {
+		return nil, err
+	}
+	var a answer
+	if err := json.Unmarshal(out, &a); err != nil {
+		return nil, err
+	}
+	a.Before, a.After, a.Pooled, a.Others = before.toolkit, after.toolkit, before.pooled, before.others
+	a.Alive = before.stacks + after.stacks
+	a.Chain, a.Probed = took, true
+	a.Healed, a.Unhealed = o.seen.counts()
+	return json.Marshal(a)
 }
 
 // A census is of goroutines.
@@ -106,7 +124,7 @@ type census struct {
 	stacks                  string
 }
 
-var ours = [][]byte{[]byte("gomiddy/middy.("), []byte("gomiddy/middy/freshsign"), []byte("gomiddy/middy/params"), []byte("gomiddy/middy/internal")}
+var ours = [][]byte{[]byte("gomiddy/middy."), []byte("gomiddy/middy/freshsign"), []byte("gomiddy/middy/params"), []byte("gomiddy/middy/internal")}
 
 // look counts the goroutines besides the one that looks and main's.
 func look() (c census) {
@@ -116,6 +134,7 @@ func look() (c census) {
 		switch {
 		case i == 0 || bytes.HasPrefix(g, []byte("goroutine 1 [")):
 		case bytes.Contains(g, []byte("params.(*Store).ended")): // at its last statement: the Store has counted it out
+		case bytes.Contains(g, []byte("middy.runGuarded.func1(")): // at its last statement: its answer has been taken
 		case bytes.Contains(g, []byte("\nruntime.goexit1(")): // it has returned; the scheduler takes it away
 		case bytes.Contains(g, []byte("runtime.runCleanups")): // the collector's own, which clears the memory of a value that nobody has any more
 		case belongs(g):
