@@ -56,7 +56,7 @@ func New[E, R any](h func(context.Context, E) (R, error), mw ...Middleware) (*Fu
 	f.decode = func(payload []byte) (any, error) {
 		event := new(E)
 		err := guarded(func() error { return decodeEvent(payload, event) })
-		if _, panicked := err.(*PanicError); err != nil && !panicked {
+		if _, panicked := err.(*PanicError); err != nil && !panicked { //nolint:errorlint // just made
 			err = &DecodeError{Event: f.event, Err: err}
 		}
 		return event, err
@@ -172,10 +172,10 @@ func (f *Function) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	case out.err != nil:
 		return nil, out.err
 	case out.json != nil:
-		defer out.json.Close()
+		defer out.json.Close() //nolint:errcheck // it is a buffer
 		return bytes.Clone(out.json.Bytes()), nil
 	}
-	defer out.stream.Close()
+	defer out.stream.Close() //nolint:errcheck // what failed is in what was read
 	return io.ReadAll(out.stream)
 }
 

@@ -137,8 +137,8 @@ func (c *invocationContext) run() outcome {
 	case !ended:
 		c.rest() // before two goroutines ask for it
 		go func() {
-			<-done
-			answer.discard() // nobody will read it
+			<-done //nolint:errcheck // the answer has its error
+			_ = answer.discard() // nobody will read it
 		}()
 	case err == nil:
 		out = answer

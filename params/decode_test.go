@@ -83,7 +83,7 @@ type (
 		//lint:ignore U1000 JSON does not see it, and so it is not required
 		hidden string `required:"true"`
 		//lint:ignore SA5008 a name that is a dash
-		Dash   string `json:"-," required:"true"`
+		Dash   string `json:"-," required:"true"` //nolint:staticcheck // see above
 		Opaque opaque
 		When   time.Time
 	}
@@ -175,7 +175,7 @@ func TestAVersionWithoutARequiredFieldLeavesTheOneBeforeInUse(t *testing.T) {
 		if got, err := read(t, s, v); err != nil || got.Name != "good" {
 			t.Fatalf("%v, %v", got, err)
 		}
-		f.put("a", `{"Nmae":"bad"}`)
+		f.put("a", `{"Title":"bad"}`)
 		wait(6 * time.Minute)
 		if got, err := read(t, s, v); err != nil || got.Name != "good" {
 			t.Errorf("%v, %v; want the version before", got, err)

@@ -36,7 +36,7 @@ func (s streaming) Invoke(ctx context.Context, req runtimeapi.Request) (*runtime
 	}
 	resp, err := web.Stream(s.h)(ctx, e)
 	if err != nil {
-		return &runtimeapi.Response{FunctionError: "Unhandled", ErrorType: "error", Explanation: err.Error()}, nil
+		return &runtimeapi.Response{FunctionError: "Unhandled", ErrorType: "error", Explanation: err.Error()}, nil //nolint:nilerr // the invocation failed, and the call did not
 	}
 	return &runtimeapi.Response{Streamed: true, ContentType: resp.ContentType(), Stream: resp}, nil
 }

@@ -144,7 +144,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	door := h.cfg.Door
 	in := Arrival{RequestID: door.NewID(), TraceID: traceRoot(r), Accept: r.Header.Get("Accept"), Head: r.Method == http.MethodHead, Time: h.cfg.Now()}
-	result, err := h.invoke(w, r, in)
+	ctx := r.Context()
+	if wait := door.Limits().Wait; wait > 0 { // until the response has been sent, a streamed one too
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, wait, fmt.Errorf("%w, which is %v", ErrTooSlow, wait))
+		defer cancel()
+	}
+	result, err := h.invoke(ctx, w, r, in)
 	if err == nil {
 		err = h.respond(w, result, in)
 	}
@@ -161,7 +167,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (h *Handler) invoke(w http.ResponseWriter, r *http.Request, in Arrival) (*runtimeapi.Response, error) {
+func (h *Handler) invoke(ctx context.Context, w http.ResponseWriter, r *http.Request, in Arrival) (*runtimeapi.Response, error) {
 	limits := h.cfg.Door.Limits()
 	if err := limits.checkHead(r); err != nil {
 		return nil, err
@@ -180,12 +186,6 @@ func (h *Handler) invoke(w http.ResponseWriter, r *http.Request, in Arrival) (*r
 		h.cfg.Warn(in.RequestID, err)
 	case err != nil:
 		return nil, err
-	}
-	ctx := r.Context()
-	if limits.Wait > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limits.Wait, fmt.Errorf("%w, which is %v", ErrTooSlow, limits.Wait))
-		defer cancel()
 	}
 	result, err := h.cfg.Function.Invoke(ctx, runtimeapi.Request{Payload: payload, TraceID: in.TraceID, Stream: limits.Stream})
 	switch {

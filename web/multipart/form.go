@@ -106,7 +106,7 @@ func (f Fields) Object() (map[string]any, error) {
 		if field.File == nil {
 			key, list = brackets(field.Name)
 		}
-		ok := true
+		var ok bool
 		switch {
 		case field.File != nil:
 			ok = addFile(object, key, field.File)

@@ -100,7 +100,7 @@ func (c JSONConfig) check(data []byte) error {
 			return refuse("%s: %v", malformed, err)
 		}
 		if err != nil || tok.Kind == jsontoken.EOF {
-			return nil
+			return nil //nolint:nilerr // the decoder says what else is wrong
 		}
 		top := len(open) - 1
 		switch tok.Kind {
