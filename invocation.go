@@ -137,7 +137,7 @@ func (c *invocationContext) run() outcome {
 	case !ended:
 		c.rest() // before two goroutines ask for it
 		go func() {
-			<-done //nolint:errcheck // the answer has its error
+			<-done               //nolint:errcheck // the answer has its error
 			_ = answer.discard() // nobody will read it
 		}()
 	case err == nil:

@@ -230,7 +230,7 @@ func TestEdge10TheWrongHeaderMapIsToldAndNotGuessed(t *testing.T) {
 }
 
 // What aws-lambda-go's own response types write for a map that is not set is null,
-// which is no member at any door.
+// which is no member at these doors. (A load balancer refuses a null of its own members.)
 func TestAMemberThatIsNullIsAbsent(t *testing.T) {
 	headers := map[string]string{"X-A": "1"}
 	for _, tt := range []struct {
@@ -244,7 +244,6 @@ func TestAMemberThatIsNullIsAbsent(t *testing.T) {
 		{frontdoor.HTTPAPI1{}, events.APIGatewayProxyResponse{StatusCode: 200, Headers: headers, Body: "hi"}},
 		{frontdoor.ALB{}, events.ALBTargetGroupResponse{StatusCode: 200, StatusDescription: "200 OK", Headers: headers, Body: "hi"}},
 		{frontdoor.ALB{MultiValue: true}, events.ALBTargetGroupResponse{StatusCode: 200, StatusDescription: "200 OK", MultiValueHeaders: map[string][]string{"X-A": {"1"}}, Body: "hi"}},
-		{frontdoor.ALB{}, map[string]any{"statusCode": 200, "statusDescription": nil, "headers": headers, "body": "hi", "isBase64Encoded": nil, "cookies": nil}},
 		{frontdoor.HTTPAPI{}, map[string]any{"statusCode": 200, "headers": headers, "body": "hi", "isBase64Encoded": nil, "cookies": nil}},
 	} {
 		result, err := json.Marshal(tt.result)
