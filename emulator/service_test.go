@@ -110,10 +110,10 @@ func TestHalfResponse(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
+		began := time.Now()
 		if n := e.InFlight(); n != 1 {
 			t.Errorf("%d in flight with the headers here", n)
 		}
-		began := time.Now()
 		body, err := io.ReadAll(resp.Body)
 		if err != nil || !strings.Contains(string(body), `"SecretString":"x"`) || time.Since(began) != time.Hour {
 			t.Errorf("%s, %v, after %s", body, err, time.Since(began))

@@ -63,8 +63,8 @@ func outage(t *testing.T, effect emulator.Effect) {
 				t.Fatalf("an invocation failed %v after the value was confirmed; the limit is %v: %s: %s",
 					ended.Sub(asked), outageMaxStale, resp.ErrorType, resp.ErrorMessage)
 			}
-			if resp.ErrorType != "StaleError" || !strings.Contains(resp.ErrorMessage, `"secret/00"`) || !strings.Contains(resp.ErrorMessage, outageMaxStale.String()) {
-				t.Errorf("after the hard limit: %s: %s\nwant a StaleError that names the secret and the limit", resp.ErrorType, resp.ErrorMessage)
+			if resp.ErrorType != "SecretTooOld" || !strings.Contains(resp.ErrorMessage, `"secret/00"`) || !strings.Contains(resp.ErrorMessage, outageMaxStale.String()) {
+				t.Errorf("after the hard limit: %s: %s\nwant SecretTooOld, and a text that names the secret and the limit", resp.ErrorType, resp.ErrorMessage)
 			}
 			t.Logf("after the hard limit: %s", resp.ErrorMessage)
 			break
