@@ -85,12 +85,14 @@ func (b *balancerKeys) at(cfg *Config, url, kid string) *keySet {
 	if s, ok := b.sets[url]; ok {
 		return s
 	}
-	if len(b.sets) >= maxBalancerKeys { // of kids that nobody has, or that are being asked for
-		for url, s := range b.sets {
-			if s.empty() {
-				delete(b.sets, url)
-			}
+	// First go the kids that nobody has, then those that are being asked for, so that
+	// many tokens that nobody signed drive out neither a known key nor, if there is
+	// another way, one that is on its way.
+	for _, flying := range []bool{false, true} {
+		if len(b.sets) < maxBalancerKeys {
+			break
 		}
+		maps.DeleteFunc(b.sets, func(_ string, s *keySet) bool { return s.empty(flying) })
 	}
 	if b.sets == nil || len(b.sets) >= maxBalancerKeys {
 		b.sets = map[string]*keySet{}
@@ -106,10 +108,10 @@ func (b *balancerKeys) at(cfg *Config, url, kid string) *keySet {
 	return s
 }
 
-// empty reports whether the set has no key yet. One that is on its way is for those who
-// wait for it: tokens that nobody signed, many at a time, do not drive out what is known.
-func (s *keySet) empty() bool {
+// empty reports whether the set has no key, and, unless flying counts too, none on its
+// way.
+func (s *keySet) empty(flying bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.doc == nil
+	return s.doc == nil && (flying || s.flight == nil)
 }
