@@ -338,6 +338,10 @@ func TestMappingRowsOfTheResponse(t *testing.T) {
 		{"bytes", all, func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte{0xff, 0}) }, func(r *http.Response) any { b, _ := io.ReadAll(r.Body); return string(b) }, "\xff\x00"},
 		{"no body", all, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, func(r *http.Response) any { b, _ := io.ReadAll(r.Body); return string(b) }, ""},
 		{"hop-by-hop", all, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Keep-Alive", "timeout=1") }, func(r *http.Response) any { return r.Header["Keep-Alive"] }, []string(nil)},
+		{"what Connection names", all, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Hop", "1")
+			w.Header().Set("Connection", "close, x-hop")
+		}, func(r *http.Response) any { return r.Header["X-Hop"] }, []string(nil)},
 	} {
 		for _, door := range row.doors {
 			t.Run(row.row+"/"+door, func(t *testing.T) {

@@ -378,8 +378,13 @@ func TestServerCases(t *testing.T) {
 			_, hijacker := w.(http.Hijacker)
 			_, notifier := w.(interface{ CloseNotify() <-chan bool })
 			_, text := w.(io.StringWriter)
+			from, copies := w.(io.ReaderFrom)
+			if copies {
+				n, err := from.ReadFrom(strings.NewReader("copied "))
+				fmt.Fprint(w, n, err)
+			}
 			c := http.NewResponseController(w)
-			fmt.Fprint(w, flusher, hijacker, notifier, text, c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex(), c.Flush())
+			fmt.Fprint(w, flusher, hijacker, notifier, text, copies, c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex(), c.Flush())
 		}},
 		{rule: "what the request's context has", serve: func(w http.ResponseWriter, r *http.Request) {
 			server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)

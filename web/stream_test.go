@@ -160,7 +160,7 @@ func TestAStreamThatFails(t *testing.T) {
 			w.(http.Flusher).Flush()
 			runtime.Goexit()
 		}, false, "runtime.Goexit"},
-		{"a status that is none is the handler's mistake", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(7) }, true, "WriteHeader was called with 7"},
+		{"a status that is none is the handler's mistake", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(7) }, true, "invalid WriteHeader code 7"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			resp, err := web.Stream(c.serve)(t.Context(), decode(t, "functionurl"))

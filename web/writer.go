@@ -51,8 +51,8 @@ func (w *writer) Header() http.Header { return w.header }
 
 // WriteHeader implements [http.ResponseWriter].
 func (w *writer) WriteHeader(status int) {
-	if status < 100 || status > 999 { // as net/http does, where the mistake can be found
-		panic("web: WriteHeader was called with " + strconv.Itoa(status))
+	if status < 100 || status > 999 { // as net/http does and says it, where the mistake can be found
+		panic("invalid WriteHeader code " + strconv.Itoa(status))
 	}
 	switch {
 	case w.status != 0:
@@ -100,6 +100,12 @@ func (w *writer) Write(p []byte) (int, error) { return write(w, p) }
 
 // WriteString implements [io.StringWriter].
 func (w *writer) WriteString(s string) (int, error) { return write(w, s) }
+
+// ReadFrom implements [io.ReaderFrom]. Frameworks that wrap a writer ask for it, to
+// pass it on; there is no connection that the kernel could copy to.
+func (w *writer) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
 
 func write[T string | []byte](w *writer, p T) (int, error) {
 	if w.status == 0 {
@@ -237,6 +243,11 @@ func (w *writer) settle(done bool) {
 	}
 	w.settled = true
 	h := w.sent
+	for _, line := range h["Connection"] { // what it names ends there, too
+		for name := range strings.SplitSeq(line, ",") {
+			delete(h, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+		}
+	}
 	for _, name := range hopByHop {
 		delete(h, name)
 	}
@@ -326,5 +337,6 @@ func (w *writer) trailers() {
 var (
 	_ http.Flusher    = (*writer)(nil)
 	_ http.Hijacker   = (*writer)(nil)
+	_ io.ReaderFrom   = (*writer)(nil)
 	_ io.StringWriter = (*writer)(nil)
 )

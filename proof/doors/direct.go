@@ -23,7 +23,7 @@ func (p Place) Direct(h http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = complete(r)
-		in := frontdoor.Arrival{RequestID: p.Door.NewID(), TraceID: "Root=1-5759e988-bd862e3fe1be46a994272793", Accept: r.Header.Get("Accept"), Time: time.Now()}
+		in := frontdoor.Arrival{RequestID: p.Door.NewID(), TraceID: "Root=1-5759e988-bd862e3fe1be46a994272793", Accept: r.Header.Get("Accept"), Head: r.Method == http.MethodHead, Time: time.Now()}
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
