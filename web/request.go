@@ -697,13 +697,16 @@ func (e *Request) request(ctx context.Context, broken *response.Reason) (*http.R
 	}
 	if !e.encoded {
 		r.Body, r.ContentLength = &body[string]{rest: e.body}, int64(len(e.body))
-		return r, nil
+	} else {
+		b, err := base64.StdEncoding.DecodeString(e.body)
+		if err != nil {
+			return r, &Error{Status: http.StatusBadRequest, Detail: errBase64.Error(), Err: err}
+		}
+		r.Body, r.ContentLength = &body[[]byte]{rest: b}, int64(len(b))
 	}
-	b, err := base64.StdEncoding.DecodeString(e.body)
-	if err != nil {
-		return r, &Error{Status: http.StatusBadRequest, Detail: errBase64.Error(), Err: err}
+	if _, passed := r.Header["Content-Length"]; !passed { // a REST API does not
+		r.Header["Content-Length"] = []string{strconv.FormatInt(r.ContentLength, 10)}
 	}
-	r.Body, r.ContentLength = &body[[]byte]{rest: b}, int64(len(b))
 	return r, nil
 }
 

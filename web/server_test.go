@@ -395,6 +395,9 @@ func TestServerCases(t *testing.T) {
 			host, port, err := net.SplitHostPort(r.RemoteAddr)
 			fmt.Fprint(w, host, port != "", err)
 		}},
+		{rule: "the length of the body is in the header, too", method: "POST", body: "ä", serve: func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, r.Header["Content-Length"], r.ContentLength)
+		}},
 		{rule: "the body", method: "POST", body: `{"a":"ä"}`, header: http.Header{"Content-Type": {"application/json"}}, serve: func(w http.ResponseWriter, r *http.Request) {
 			b, err := io.ReadAll(r.Body)
 			fmt.Fprintf(w, "%s %v %d", b, err, r.ContentLength)

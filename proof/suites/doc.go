@@ -8,7 +8,7 @@
 // with its reason, in the list of the suite.
 //
 // SUITES_OUTPUT names a folder that keeps what the suites print, one file for each
-// place; SUITES=all runs those, too, whose differences are not all named yet.
+// place.
 //
 // The suites come out of the module cache (and net/http's out of GOROOT) into a
 // temporary folder; nothing of them is kept here.

@@ -1,8 +1,6 @@
 package suites
 
 import (
-	"os"
-	"slices"
 	"testing"
 )
 
@@ -32,10 +30,13 @@ const (
 	oneXX     = "a function answers once: nothing is sent before the status"
 	headLen   = "the length that a function says to HEAD is not passed on: the door counts what it sends"
 	tooShort  = "a response that is shorter than it says fails the invocation, which the client sees as 502"
+	noBody    = "this door adds Content-Length: 0 to a request without a body"
 	both      = "a function gets its request whole before it begins to answer, and its trailers never"
 )
 
 const buffered = "rest|http|alb"
+
+const crashing = "TestServer/.*/.*/.*/(zero_ping|ping|sum|sum_close_and_receive_without_send)$"
 
 var suites = []suite{
 	{
@@ -70,8 +71,7 @@ var suites = []suite{
 			{"http", "TestEchoServeHTTPPathEncoding/url_with_encoding_is_not_decoded_for_routing|TestGroupStaticFS_EncodedSeparatorDoesNotBypassRoute/nok,_encoded_slash|TestRouterInlineVerbEncodedColonUsesGenericRoute|TestStaticDirectoryHandler_EncodedSeparatorDoesNotBypassRoute/.*", wholeURL},
 			{"http", `middleware\.(TestProxyRewrite|TestRewriteAfterRouting)//user/jill/order/T%2FcO4lW%2Ft%2FVp%2F`, wholeURL},
 			{"http", `middleware\.(TestStaticMiddlewareAndRouterInconsistentEscaping/.*|TestStatic_(EncodedSeparatorDoesNotBypassRoute|resolvesRoutedPath|routeLevelGuard)/.*encoded_(slash|letter).*|TestTrailingSlash(EncodedFinalSegment|ForwardEscapedPath|RedirectPreservesRoute)/.*)`, wholeURL},
-			{"rest", `middleware\.TestRequestLoggerOK`, "a REST API does not pass Content-Length on; r.ContentLength has the body's"},
-			{"http|url-stream", `middleware\.TestRequestLoggerError`, "this door adds Content-Length: 0 to a request without a body"},
+			{"http|url-stream", `middleware\.TestRequestLoggerError`, noBody},
 			{"rest", `middleware\.TestBasicAuthRejectsInvalidSchemeBoundary`, remapped},
 			{"alb", `middleware\.TestBodyDumpCaptureLimits/default`, limit},
 			{"", `middleware\.TestBodyLimitBindRejectsOversizeBodies/.*`, "the length of a body is known before the handler runs, and refused before it reads"},
@@ -109,7 +109,31 @@ var suites = []suite{
 		},
 	},
 	{
-		name: "nethttp", prepare: netHTTP, packages: []string{".", "./httputil"}, least: 250, requests: 300,
+		name: "connect", module: "connectrpc.com/connect@v1.21.1", least: 650, requests: 500,
+		// gRPC ends with trailers, which a function does not have: gRPC-Web and Connect's
+		// own protocol are for it. A stream in both directions (CumSum, which the first
+		// group calls) waits for an answer to what it has sent so far, and a function
+		// gets its request whole. The second group needs a connection of the handler's:
+		// a request that is still being sent, one that is broken off, Connection: close.
+		skip: "TestConnectProtocolHeaderSentByDefault|TestStreamForServer|(?i:bidi|fullduplex)|" +
+			"TestUnaryRequestBodyAfterEarlyResponse|TestClientDisconnect|TestHTTPCallGetBody|" +
+			"TestGRPCErrorMetadataIsTrailersOnly|TestGRPCMissingTrailersError|TestGRPCMarshalStatusError|" +
+			"TestHandlerWithRequestGate/gates_streaming_procedures|Test(DynamicHandler|DynamicClient)/bidi|" +
+			"Test(CallInfo|CallInfoHeadersOnError|ClientPeer|HandlerTypedNilError|ErrorHeaderPropagation)/.*/bidi|TestNewClientContextInInterceptor/.*/.*/bidi|" +
+			"TestServer/.*/grpc$|TestServer/.*/.*/.*/cumsum|Test[^/]*/grpc(_.*)?$",
+		// They compare the two values of a repeated header, and take the missing response
+		// for one: a panic.
+		waits: map[string]string{"http": crashing, "alb": crashing, "url-stream": crashing},
+		differences: []difference{
+			{"", "TestSetProtocolHeaders/connect", trailers},
+			{"", "TestWithRecover", aborts},
+			{"http|url-stream", "TestGetNoContentHeaders", noBody},
+			{"http|alb|url-stream", "Test(CallInfo/.*|Server/.*/(errors|count_up(_cancel_after_first_response)?))", joined},
+			{"", "TestServer", both},
+		},
+	},
+	{
+		name: "nethttp", prepare: netHTTP, packages: []string{".", "./httputil"}, least: 350, requests: 300,
 		// What begins with a slash comes last: package testing stops at the first
 		// alternative that matches the beginning of a name.
 		skip: "EarlyHintsRequest|TestServeHTTPDeepCopy|Hijack|Shutdown|Conn[SC]|Keep|Close|Deadline|Timeouts?$|TimeoutIs|WhenIdle|TimeoutExtended|HeaderTimeout|Expect|100|Listen|TLS|HTTP2|H2|Background|Bidi|Cancel|Disconnect|Bench|Upgrade|Interrupt|AcceptMaxFds|^TestTransport|" +
@@ -123,9 +147,8 @@ var suites = []suite{
 			{"url-stream", "Test(ContentLengthZero/h1|ContentTypeWithVariousSources/h1/.*|DisableContentLength/h1|HeaderToWire|HTTP10ConnectionHeader/h1|ServeContentHeadersWithError/.*)", unknown},
 			{"", "Test(EarlyHints|Processing)", oneXX},
 			{"rest|http|url-stream", "TestH12_.*|TestH2_...NoBody", ids},
-			{"", "TestContentEncodingNoSniffing/.*|TestServerContentType(Sniff)?/h1|TestServerIssue5953/h1", typed},
+			{"rest|http|url-stream", "TestContentEncodingNoSniffing/.*|TestServerContentType(Sniff)?/h1|TestServerIssue5953/h1", typed},
 			{"", "TestServerNoDate/h1", "the door says the date"},
-			{"", "TestOptions/h1", "a request for * does not reach a function"},
 			{"", "TestRequestBodyLimit/h1", both},
 			// The query "example.com/test/" is a name without a value; decoded and encoded
 			// again it is "example.com%2Ftest%2F=", which the suite's handler answers 500.
@@ -141,8 +164,9 @@ var suites = []suite{
 			{"alb", "TestH12_RequestContentLength_Unknown", both},
 			{"rest", "TestQuerySemicolon/.*", reencoded},
 			{"", "TestMuxRedirectRelative|TestServeWithSlashRedirectForHostPatterns", "the event has a path that begins with a slash, and no host in it"},
-			{"", "TestServerContext_LocalAddrContextKey/h1", "the address of a function is the loopback's"},
-			{"", "Test(ServerValidatesHostHeader|StarRequestMethod/.*)", "a request for * does not reach a function"},
+			{"", "TestServerContext_LocalAddrContextKey/h1", "a function has no socket: its local address is the loopback's, without a port"},
+			{"rest", "Test(Options/h1|ServerValidatesHostHeader|StarRequestMethod/.*)", "a REST API answers a request for * itself"},
+			{"http|alb", "TestStarRequestMethod/.*", known},
 			{"", `httputil\.(TestReverseProxyRewriteStripsForwarded|TestXForwardedFor_Omit)`, forwarded},
 			{"", `httputil\.TestReverseProxyStrip(EmptyConnection|HeadersPresentInConnection)`, hop},
 			{"", `httputil\.TestReverseProxy_CopyBuffer`, tooShort},
@@ -153,29 +177,11 @@ var suites = []suite{
 	},
 }
 
-// unnamed are suites that run, and whose differences have not all been looked at:
-// they run, and fail, with SUITES=all.
-var unnamed = []suite{
-	{
-		name: "connect", module: "connectrpc.com/connect@v1.21.1", least: 900, requests: 500,
-		// Streams in both directions at once wait for the first answer, for ever.
-		skip: "(?i:bidi|cumsum|disconnect|fullduplex)|TestConnectProtocolHeaderSentByDefault|TestDynamicHandler|TestHandlerWithRequestGate|TestUnaryRequestBodyAfterEarlyResponse|TestHTTPCallGetBody|TestStreamForServer|TestCallInfoHeadersOnError|TestGRPCMissingTrailersError|TestHandlerTypedNilError|TestErrorHeaderPropagation",
-		differences: []difference{
-			{"", "TestGRPCErrorMetadataIsTrailersOnly|TestSetProtocolHeaders/connect|Test(ClientPeer|(Client|Handler)With(HTTPMax|ReadMax|SendMax)Bytes|HeaderHost|SetProtocolHeaders|StreamUnexpectedEOF|UserAgent)/grpc.*", trailers},
-			{"", "TestWithRecover", aborts},
-		},
-	},
-}
-
 func TestOtherPeoplesSuitesPassBehindTheDoors(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds and runs other projects")
 	}
-	list := suites
-	if os.Getenv("SUITES") == "all" {
-		list = slices.Concat(suites, unnamed)
-	}
-	for _, s := range list {
+	for _, s := range suites {
 		t.Run(s.name, s.run)
 	}
 }
