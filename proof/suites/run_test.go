@@ -44,7 +44,8 @@ var places = []string{"rest", "http", "alb", "url-stream"}
 
 // A difference is a test that passes on net/http's server and fails behind a door,
 // with what Lambda does that no adapter can mend. Both expressions match whole; an
-// empty place is every place. One that matches no such test is an error.
+// empty place is every place. One that explains nothing at one of its places is an
+// error.
 type difference struct{ place, test, reason string }
 
 // A binary is the tests of one package.
@@ -70,11 +71,10 @@ func (s suite) run(t *testing.T) {
 	if len(passed) < s.least {
 		t.Fatalf("%d tests pass on net/http's server, want at least %d: the suite proves nothing", len(passed), s.least)
 	}
-	used := make([]bool, len(s.differences))
 	for _, place := range places {
 		t.Run(place, func(t *testing.T) {
 			got := s.outcome(t, bins, place)
-			explained := 0
+			explained, used := 0, make([]bool, len(s.differences))
 			for _, name := range passed {
 				if waits := s.waits[place]; waits != "" && regexp.MustCompile("^(?:"+waits+")(?:/.*)?$").MatchString(name) {
 					explained++
@@ -84,7 +84,7 @@ func (s suite) run(t *testing.T) {
 					continue
 				}
 				if i := slices.IndexFunc(s.differences, func(d difference) bool {
-					return (d.place == "" || whole(d.place, place)) && whole(d.test, name)
+					return d.at(place) && whole(d.test, name)
 				}); i >= 0 {
 					used[i] = true
 					explained++
@@ -93,14 +93,16 @@ func (s suite) run(t *testing.T) {
 				t.Errorf("%s passes on net/http's server, and here it is %q", name, got[name])
 			}
 			t.Logf("%d tests pass on net/http's server, %d of them fail here with a reason", len(passed), explained)
+			for i, d := range s.differences {
+				if d.at(place) && !used[i] {
+					t.Errorf("the difference %q at %q explains nothing here: %s", d.test, d.place, d.reason)
+				}
+			}
 		})
 	}
-	for i, d := range s.differences {
-		if !used[i] {
-			t.Errorf("the difference %q at %q explains nothing: %s", d.test, d.place, d.reason)
-		}
-	}
 }
+
+func (d difference) at(place string) bool { return d.place == "" || whole(d.place, place) }
 
 func whole(pattern, s string) bool {
 	return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(s)

@@ -129,7 +129,7 @@ var suites = []suite{
 			{"", "TestWithRecover", aborts},
 			{"http|url-stream", "TestGetNoContentHeaders", noBody},
 			{"http|alb|url-stream", "Test(CallInfo/.*|Server/.*/(errors|count_up(_cancel_after_first_response)?))", joined},
-			{"", "TestServer", both},
+			{"rest", "TestServer", both},
 		},
 	},
 	{
