@@ -385,6 +385,19 @@ func TestASeedEditReachesTheFunctionAtOnce(t *testing.T) {
 	}
 }
 
+func TestASeedMayComeLaterAndWhatIsBuiltToBeDeployedIsNotInTheWay(t *testing.T) {
+	dir, arg := folder(t)
+	write(t, dir, "bootstrap", "an earlier build")
+	write(t, dir, "function.zip", "and its package")
+	c, url := dev(t, nil, arg)
+	c.await("Ctrl-C ends it")
+	if status, body := get(t, url+"/count"); status != 200 || body != "1" {
+		t.Fatalf("beside a build to be deployed the function answers %d %q\n%s", status, body, c.output())
+	}
+	write(t, dir, "seed.yaml", "secrets: {a: one}\n")
+	c.await("seed .* is loaded")
+}
+
 func TestAFunctionOfAnotherServiceHasNoHTTPDoor(t *testing.T) {
 	c, url := dev(t, nil, "--no-watch", "--region", "eu-central-1", "./cmd/middy/testdata/queue")
 	c.await(`door +none: the function takes events of SQS`)

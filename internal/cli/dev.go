@@ -506,6 +506,9 @@ func (s *session) watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case name := <-w.changed:
+			if s.aws.seedFile == "" && filepath.Dir(name) == s.program.Dir && slices.Contains(seedNames, filepath.Base(name)) {
+				s.aws.seedFile = name // it came later than dev
+			}
 			switch {
 			case same(name, s.aws.seedFile):
 				s.reseed()

@@ -27,8 +27,8 @@ var sourceExt = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", 
 func isSource(name string) bool { return slices.Contains(sourceExt, filepath.Ext(name)) }
 
 // walkTask calls visit for each file below dir that a deployment package would have
-// beside the binary: not source, not hidden, not of another module, not testdata, and
-// none of those in without (absolute). Directories are visited too.
+// beside the binary: not source, not hidden, not of another module, not testdata, not
+// the package itself, and none of those in without (absolute). Directories are visited too.
 func walkTask(dir string, without []string, visit func(path string, d fs.DirEntry) error) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -45,7 +45,8 @@ func walkTask(dir string, without []string, visit func(path string, d fs.DirEntr
 			return visit(path, d)
 		}
 		if strings.HasPrefix(name, ".") || isSource(name) || slices.Contains([]string{"go.mod", "go.sum", "go.work", "go.work.sum"}, name) ||
-			slices.Contains(seedNames, name) || slices.Contains(without, path) {
+			slices.Contains(seedNames, name) || slices.Contains(without, path) ||
+			filepath.Dir(path) == dir && (name == "bootstrap" || filepath.Ext(name) == ".zip") { // what was built to be deployed
 			return nil
 		}
 		return visit(path, d)
