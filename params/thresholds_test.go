@@ -779,6 +779,7 @@ func TestRotationDatesAreReadOncePerVersionUntilTheyPass(t *testing.T) {
 	t.Run("a new version, a new date", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f, s, v, _ := start()
+			f.setLatency(time.Nanosecond) // at 0 the fetch and its reader race
 			f.rotates = Rotation{Latest: time.Now().Add(100 * time.Hour)}
 			for i := range 3 {
 				wantRead(t, s, v, []string{"one", "two", "three"}[i])
@@ -798,6 +799,7 @@ func TestRotationDatesAreReadOncePerVersionUntilTheyPass(t *testing.T) {
 	t.Run("a description that failed is asked for again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f, s, v, problems := start()
+			f.setLatency(time.Nanosecond) // at 0 the fetch and its reader race
 			f.failWith("describe", kind(Denied))
 			for range 3 {
 				wantRead(t, s, v, "one")
