@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomiddy/middy/web/internal/eventjson"
+	"github.com/gomiddy/middy/web/internal/header"
 )
 
 // A Response is what the handler answered. Layers of package middy may change it
@@ -140,22 +141,12 @@ func canonicalize(h http.Header) {
 // is no name is left out, as net/http does it.
 func (r Response) names(buf []string) []string {
 	for name := range r.Header {
-		if token(name) {
+		if header.IsName(name) {
 			buf = append(buf, name)
 		}
 	}
 	slices.Sort(buf)
 	return buf
-}
-
-// token is the grammar of a field's name: RFC 9110 section 5.6.2.
-func token(name string) bool {
-	for _, c := range []byte(name) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
-			return false
-		}
-	}
-	return name != ""
 }
 
 // appendValue writes a field's value. Control characters become spaces, for they
